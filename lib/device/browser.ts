@@ -1,0 +1,25 @@
+/** The platform of a page or a worker: the browser's own WebGPU. The twin of lib/node/platform.ts, behind `#platform`. */
+import { either as E } from 'fp-ts'
+import { deviceError, type DeviceError } from '../errors.ts'
+import type { FoundAdapter, Platform } from './platform.ts'
+
+const noAdapter = (why: string): E.Either<DeviceError, FoundAdapter> =>
+  E.left(deviceError('no adapter', `no WebGPU adapter: ${why}`))
+
+const findAdapter = async (): Promise<E.Either<DeviceError, FoundAdapter>> => {
+  const gpu = (globalThis as { readonly navigator?: { readonly gpu?: GPU } }).navigator?.gpu
+  if (gpu === undefined)
+    return noAdapter(
+      'navigator.gpu is missing; use a browser with WebGPU, and serve the page over https or from localhost',
+    )
+  try {
+    const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' })
+    if (adapter === null)
+      return noAdapter('the browser offers none; in Chromium without a GPU start it with --enable-unsafe-webgpu')
+    return E.right({ adapter, tried: [`navigator.gpu: ${adapter.info.vendor} ${adapter.info.architecture}`] })
+  } catch (error) {
+    return noAdapter(`requestAdapter failed: ${String(error)}`)
+  }
+}
+
+export const platform: Platform = { name: 'browser', findAdapter }

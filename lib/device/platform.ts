@@ -1,0 +1,19 @@
+/**
+ * What Sluice asks of the place it runs in. `#platform` in package.json resolves to lib/node/platform.ts in Node and to
+ * lib/device/browser.ts elsewhere, so that nothing outside lib/node imports a Node module.
+ */
+/// <reference types="@webgpu/types" preserve="true" />
+import type { Door } from '../errors.ts'
+
+export interface FoundAdapter {
+  /** Fresh: an adapter gives one device only. */
+  readonly adapter: GPUAdapter
+  /** What was tried to find it, one line each, the successful attempt last. */
+  readonly tried: readonly string[]
+}
+
+export interface Platform {
+  readonly name: 'node' | 'browser'
+  /** Error `no adapter`, whose message says what to do. */
+  readonly findAdapter: Door<FoundAdapter>
+}

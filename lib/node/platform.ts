@@ -1,0 +1,11 @@
+/** The platform of Node: Dawn, with the adapter that adapter.ts finds. The twin of lib/device/browser.ts, behind `#platform`. */
+import { taskEither as TE } from 'fp-ts'
+import type { Platform } from '../device/platform.ts'
+import { findGpu } from './adapter.ts'
+
+export const platform: Platform = {
+  name: 'node',
+  findAdapter: TE.map(({ adapter, tried }: { adapter: GPUAdapter; tried: readonly string[] }) => ({ adapter, tried }))(
+    findGpu,
+  ),
+}
