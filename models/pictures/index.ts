@@ -1,0 +1,23 @@
+/** Pictures, from decoded pixels to what the vision towers read. */
+export { blank, centerCrop, padToSquare, squareAround, type Colour, type Picture } from './picture.ts'
+export { resizeMiddle, resizePadded, resizePil, shortestEdge, type Filter } from './resize.ts'
+export {
+  bilinear,
+  clipMean,
+  clipStd,
+  type Coordinates,
+  exact,
+  meanColour,
+  normalise,
+  type PerChannel,
+} from './normalise.ts'
+export {
+  clipPicture,
+  framePicture,
+  mgPicture,
+  mgVideo,
+  type ClipSettings,
+  type MgSettings,
+  type Statistics,
+  type Views,
+} from './pipelines.ts'
