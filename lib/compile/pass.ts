@@ -1,0 +1,88 @@
+/**
+ * What lowering gives and what the device runs: buffers, passes over them, and nothing else. A pass is one dispatch of one kernel; sizes
+ * that are named stay named here, so that one program serves any number of boxes and tokens.
+ */
+import type { AnyTensor, Kind, Source } from '../graph/index.ts'
+import type { Dim } from '../shape/index.ts'
+
+/** How the elements of a buffer lie in memory: plain 32-bit numbers, or a storage chosen when compiling. */
+export type Storage = 'f32' | 'i32' | 'f16'
+
+/** Memory that a program needs. What it holds at the start of a run decides who fills it. */
+export interface BufferPlan {
+  readonly id: number
+  /** for people: the name of the node or of what was packed */
+  readonly label: string
+  readonly kind: Kind
+  readonly storage: Storage
+  /** number of elements, in sizes that may be named */
+  readonly elements: Dim
+  readonly holds:
+    /** written by the host before a run */
+    | { readonly what: 'input'; readonly source: Source }
+    /** written by the host once, after loading */
+    | { readonly what: 'parameter'; readonly source: Source }
+    /** stays from run to run */
+    | { readonly what: 'state'; readonly source: Source }
+    /** a small table of numbers in the program */
+    | { readonly what: 'table'; readonly values: readonly number[] }
+    /** written by a pass of `prepare`, once after loading: packed or folded weights */
+    | { readonly what: 'prepared' }
+    /** written and read within a run: its memory is reused */
+    | { readonly what: 'work' }
+}
+
+/** One dispatch. Bindings of group 0: reads in order, then the write, then (if any) the uniform block of named sizes. */
+export interface Pass {
+  /** what it computes, for people: 'layerNorm', 'einsum + add + gelu' */
+  readonly label: string
+  /** the block it belongs to: 'vision_model.encoder.layers.0.mlp' */
+  readonly path: string
+  readonly wgsl: string
+  readonly reads: readonly Operand[]
+  readonly write: Operand
+  /** words of the uniform block, i32 each, in order; empty where everything is literal */
+  readonly sizes: readonly Dim[]
+  /** workgroups in each direction; 0 in any direction skips the pass */
+  readonly grid: readonly [Dim, Dim, Dim]
+  /** device features that the kernel needs */
+  readonly features: readonly GPUFeatureName[]
+  readonly flops: Dim
+  readonly bytes: Dim
+}
+/** A buffer, or a slice of it in elements, where a whole one would exceed the binding limit. */
+export interface Operand {
+  readonly buffer: BufferPlan
+  readonly slice?: { readonly first: Dim; readonly count: Dim }
+}
+
+/** What lowering a graph gives. */
+export interface Lowered {
+  readonly buffers: readonly BufferPlan[]
+  /** run once after loading (and again when weights change), in order */
+  readonly prepare: readonly Pass[]
+  /** run every time, in order */
+  readonly passes: readonly Pass[]
+  /** outputs by name; several names may share a buffer, and an output may be an input or a parameter */
+  readonly outputs: readonly { readonly name: string; readonly tensor: AnyTensor; readonly buffer: BufferPlan }[]
+  /** what every state becomes after a run */
+  readonly next: readonly { readonly state: BufferPlan; readonly from: BufferPlan }[]
+}
+
+/** What lowering has to know of the device; for kernels chosen by what it can do. */
+export interface DeviceProfile {
+  /** what kernels are tuned for */
+  readonly tuning: 'lavapipe' | 'swiftshader' | 'gpu'
+  /** smallest and largest subgroup, 0 where the feature is absent */
+  readonly subgroup: readonly [min: number, max: number]
+  readonly f16: boolean
+  readonly timestamps: boolean
+  readonly maxInvocations: number
+  /** bytes */
+  readonly maxBinding: number
+  readonly maxBuffer: number
+  readonly maxWorkgroupsPerDimension: number
+  readonly maxStorageBuffers: number
+  /** bytes */
+  readonly offsetAlignment: number
+}

@@ -1,0 +1,138 @@
+/** Run-time twin of dim.ts: the same functions on the same values (numbers, and strings in the same normal form). */
+import type { Dim } from './dim.ts'
+
+type Term = readonly [coef: number, mono: string]
+const factors = (m: string): string[] => (m === '' ? [] : m.split('*'))
+const parseTerm = (t: string): Term => {
+  const m = /^(\d+)(?:\*(.*))?$/s.exec(t)
+  return m ? [Number(m[1]), m[2] ?? ''] : [1, t]
+}
+const parse = (d: Dim): Term[] => (typeof d === 'number' ? (d === 0 ? [] : [[d, '']]) : d.split(' + ').map(parseTerm))
+const printTerm = ([c, m]: Term): string => (m === '' ? `${c}` : c === 1 ? m : `${c}*${m}`)
+const print = (ts: readonly Term[]): Dim =>
+  ts.length === 0 ? 0 : ts.length === 1 && ts[0]![1] === '' ? ts[0]![0] : ts.map(printTerm).join(' + ')
+const normal = (ts: readonly Term[]): Term[] => {
+  const by = new Map<string, number>()
+  for (const [c, m] of ts) by.set(m, (by.get(m) ?? 0) + c)
+  return [...by]
+    .filter(([, c]) => c !== 0)
+    .map(([m, c]): Term => [c, m])
+    .sort((a, b) => (a[1] < b[1] ? -1 : a[1] > b[1] ? 1 : 0))
+}
+const err = (m: string): string => `✗ ${m}`
+export const isError = (d: Dim): d is string => typeof d === 'string' && d.startsWith('✗')
+const inner = (d: Dim): string => String(d).replaceAll(' + ', '+').replaceAll('*', '·')
+const lift =
+  (f: (a: Dim, b: Dim) => Dim) =>
+  (a: Dim, b: Dim): Dim =>
+    isError(a) ? a : isError(b) ? b : f(a, b)
+
+export const add = lift((a, b) => print(normal([...parse(a), ...parse(b)])))
+export const mul = lift((a, b) =>
+  print(
+    normal(
+      parse(a).flatMap(([ca, ma]) =>
+        parse(b).map(([cb, mb]): Term => [ca * cb, [...factors(ma), ...factors(mb)].sort().join('*')]),
+      ),
+    ),
+  ),
+)
+export const sum = (ds: readonly Dim[]): Dim => ds.reduce(add, 0)
+export const prod = (ds: readonly Dim[]): Dim => ds.reduce(mul, 1)
+export const sub = lift((a, b) => {
+  const ts = normal([...parse(a), ...parse(b).map(([c, m]): Term => [-c, m])])
+  if (ts.every(([c]) => c > 0)) return print(ts)
+  return typeof a === 'number' && typeof b === 'number'
+    ? err(`${a} - ${b} is negative`)
+    : `sub(${inner(a)},${inner(b)})`
+})
+const divTerms = (a: Dim, b: Dim): Dim | undefined => {
+  const [d, ...more] = parse(b)
+  if (d === undefined || more.length > 0) return undefined
+  const out: Term[] = []
+  for (const [c, m] of parse(a)) {
+    const fs = factors(m)
+    for (const f of factors(d[1])) {
+      const i = fs.indexOf(f)
+      if (i < 0) return undefined
+      fs.splice(i, 1)
+    }
+    if (c % d[0] !== 0) return undefined
+    out.push([c / d[0], fs.join('*')])
+  }
+  return print(out)
+}
+export const div = lift((a, b) => {
+  if (typeof a === 'number' && typeof b === 'number')
+    return b === 0 ? err('division by 0') : a % b === 0 ? a / b : err(`${a} is not divisible by ${b}`)
+  if (b === 1) return a
+  if (a === b) return 1
+  return divTerms(a, b) ?? `div(${inner(a)},${inner(b)})`
+})
+export const floorDiv = lift((a, b) => {
+  if (typeof a === 'number' && typeof b === 'number') return b === 0 ? err('division by 0') : Math.floor(a / b)
+  const q = div(a, b)
+  return typeof q === 'string' && q.startsWith('div(') ? `floor(${inner(a)},${inner(b)})` : q
+})
+export const conv = (h: Dim, k: number, s = 1, p = 0): Dim => {
+  if (isError(h)) return h
+  if (typeof h === 'number')
+    return h + 2 * p < k
+      ? err(`window ${k} does not fit ${h} with padding ${p}`)
+      : s === 0
+        ? err('stride 0')
+        : Math.floor((h + 2 * p - k) / s) + 1
+  return floorDiv(sub(add(h, 2 * p + s), k), s)
+}
+export const divisible = (a: Dim, b: Dim): Dim => {
+  const q = div(a, b)
+  return isError(q) ? q : a
+}
+export const fits = (h: Dim, k: number, p: number | 'same'): Dim => {
+  if (p === 'same') return h
+  const q = conv(h, k, 1, p)
+  return isError(q) ? q : h
+}
+
+/** value of an expression once the symbols are known; throws when an exact division does not come out */
+export const evalDim = (d: Dim, env: Readonly<Record<string, number>>): number => {
+  if (typeof d === 'number') return d
+  let i = 0
+  const s = d.replaceAll(' + ', '+')
+  const fail = (m: string): never => {
+    throw new Error(`${m} in '${d}'`)
+  }
+  const eat = (c: string) => (s[i] === c ? i++ : fail(`expected '${c}'`))
+  const expr = (): number => {
+    let v = term()
+    while (s[i] === '+') {
+      i++
+      v += term()
+    }
+    return v
+  }
+  const term = (): number => {
+    let v = atom()
+    while (s[i] === '*' || s[i] === '·') {
+      i++
+      v *= atom()
+    }
+    return v
+  }
+  const atom = (): number => {
+    const m = /^(\d+|[A-Za-z_][A-Za-z0-9_]*)/.exec(s.slice(i)) ?? fail('bad expression')
+    i += m[0].length
+    if (/^\d/.test(m[0])) return Number(m[0])
+    if (s[i] !== '(') return env[m[0]] ?? fail(`no value for '${m[0]}'`)
+    eat('(')
+    const a = expr()
+    eat(',')
+    const b = expr()
+    eat(')')
+    if (m[0] === 'floor') return Math.floor(a / b)
+    if (m[0] === 'sub') return a >= b ? a - b : fail(`${a} - ${b} is negative`)
+    if (m[0] === 'div') return a % b === 0 ? a / b : fail(`${a} is not divisible by ${b}`)
+    return fail(`no function '${m[0]}'`)
+  }
+  return expr()
+}

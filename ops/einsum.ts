@@ -1,0 +1,108 @@
+import {
+  expressions,
+  loosely,
+  numbers,
+  op,
+  positions,
+  signatureRule,
+  size,
+  solvePattern,
+  stridesOf,
+  positionOf,
+  indexAlong,
+  tabulate,
+  zipNames,
+  eachIndex,
+  type BinaryFn,
+  type CheckSig,
+  type Dim,
+  type Expr,
+  type PlanOf,
+  type Shape,
+  type Pattern,
+} from '../lib/index.ts'
+
+interface Attrs {
+  readonly pattern: string
+}
+type Einsum = <const Sig extends string>(pattern: CheckSig<Sig>) => BinaryFn<PlanOf<Sig, never>, {}>
+
+/** Which names a product keeps from both inputs, from one, or sums over. */
+const roles = (pattern: Pattern): Record<'batch' | 'm' | 'n' | 'k', readonly string[]> => {
+  const [a, b] = pattern.inputs as [readonly string[], readonly string[]]
+  const y = pattern.output as readonly string[]
+  return {
+    batch: y.filter(n => a.includes(n) && b.includes(n)),
+    m: y.filter(n => a.includes(n) && !b.includes(n)),
+    n: y.filter(n => b.includes(n) && !a.includes(n)),
+    k: [...new Set([...a, ...b])].filter(n => !y.includes(n)),
+  }
+}
+const solved = (attrs: Attrs, shapes: readonly Shape[]): Pattern => solvePattern(attrs.pattern, {}, shapes)
+
+/**
+ * A sum of products of two tensors by a signature: einsum('...s m k, ...s k n -> ...s m n')(a, b). Axes that stand only in the inputs
+ * are summed over. The one contraction of the language: matrix products, linear layers and attention are made of it.
+ */
+export const einsum: Einsum = op('einsum', {
+  args: (pattern: string): Attrs => ({ pattern }),
+  kinds: 'float, float -> float',
+  rule: signatureRule<Attrs>(a => a.pattern),
+  reference: ([a, b], { attrs, shape, shapes }) => {
+    const pattern = solved(attrs, shapes)
+    const { k } = roles(pattern)
+    const kSizes = pattern.sizesOf(k).map(Number)
+    const [aStrides, bStrides] = [stridesOf(a!.shape), stridesOf(b!.shape)]
+    return tabulate(shape, index => {
+      const at = positions(numbers, pattern, pattern.output, index)
+      let total = 0
+      eachIndex(kSizes, kIndex => {
+        zipNames(k, kIndex).forEach(([name, i]) => at.set(name, i))
+        const x = a!.data[positionOf(indexAlong(numbers, pattern, pattern.inputs[0]!, at), aStrides)]!
+        const y = b!.data[positionOf(indexAlong(numbers, pattern, pattern.inputs[1]!, at), bStrides)]!
+        total += x * y
+      })
+      return total
+    })
+  },
+  form: ({ attrs, shapes }) => {
+    const pattern = solved(attrs, shapes)
+    const { batch, m, n, k } = roles(pattern)
+    const along = (
+      axes: Pattern['output'],
+      ...groups: readonly (readonly (readonly [string, Expr])[])[]
+    ): readonly Expr[] => indexAlong(expressions, pattern, axes, new Map(groups.flat()))
+    return {
+      form: 'contract',
+      batch: pattern.sizesOf(batch),
+      m: pattern.sizesOf(m),
+      n: pattern.sizesOf(n),
+      k: pattern.sizesOf(k),
+      a: (load, bs, ms, ks) =>
+        load(0, along(pattern.inputs[0]!, zipNames(batch, bs), zipNames(m, ms), zipNames(k, ks))),
+      b: (load, bs, ns, ks) =>
+        load(1, along(pattern.inputs[1]!, zipNames(batch, bs), zipNames(n, ns), zipNames(k, ks))),
+      place: (bs, ms, ns) => along(pattern.output, zipNames(batch, bs), zipNames(m, ms), zipNames(n, ns)),
+    }
+  },
+  gradient: (dy, { inputs: [a, b], attrs }) => {
+    const [left, y] = attrs.pattern.split('->').map(s => s.trim()) as [string, string]
+    const [ea, eb] = left.split(',').map(s => s.trim()) as [string, string]
+    const product = loosely(einsum)
+    return [product(`${y}, ${eb} -> ${ea}`)(dy, b!), product(`${y}, ${ea} -> ${eb}`)(dy, a!)]
+  },
+  flops: (shapes, _, attrs) => {
+    const pattern = solved(attrs, shapes)
+    const { batch, m, n, k } = roles(pattern)
+    return size.mul(2, size.prod(pattern.sizesOf([...batch, ...m, ...n, ...k])))
+  },
+  sampleAttrs: draw => ({
+    pattern: draw.pick([
+      '...s m k, ...s k n -> ...s m n',
+      '...s i, o i -> ...s o',
+      'h i d, h j d -> h i j',
+      'm, n -> m n',
+      'k, k ->',
+    ]),
+  }),
+}) as Einsum

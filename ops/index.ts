@@ -1,0 +1,7 @@
+/** Every op. Adding one is one file and one line here. */
+import { isOp, opOf, type Op } from '../lib/index.ts'
+import * as all from './all.ts'
+
+export * from './all.ts'
+/** The records of all ops, in the order of the list: what the kit runs through. */
+export const ops: readonly Op[] = Object.values(all).filter(isOp).map(opOf)
