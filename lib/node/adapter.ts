@@ -63,8 +63,13 @@ const swiftShader = (): readonly Attempt[] =>
     driver: () => loadSwiftShader(folder),
   }))
 
-const dawnsChoice: Attempt = { name: 'the system', options: [] }
-const warp: Attempt = { name: 'WARP', options: ['adapter=Microsoft'] }
+/**
+ * What a web page may not have and a program may: subgroup matrices, and f16 on NVIDIA's Vulkan driver. The same switches as
+ * in llama.cpp's WebGPU backend; Dawn ignores those that an adapter does not know.
+ */
+const switches = 'enable-dawn-features=allow_unsafe_apis,vulkan_enable_f16_on_nvidia,use_vulkan_memory_model'
+const dawnsChoice: Attempt = { name: 'the system', options: [switches] }
+const warp: Attempt = { name: 'WARP', options: [switches, 'adapter=Microsoft'] }
 const nullBackend: Attempt = { name: "Dawn's null backend", options: ['backend=null'] }
 
 /** The attempts in order, as thunks: looking for a driver costs time that the first success saves. */
