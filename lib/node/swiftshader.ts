@@ -58,13 +58,15 @@ const untar = (archive: Buffer, wanted: readonly string[]): ReadonlyMap<string, 
 
 const cacheFolder = (): string => join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'sluice', 'swiftshader')
 
-/** Unpacks the copy inside `@sparticuz/chromium`, if that is installed where the program runs. */
-const unpacked = (): readonly string[] => {
+/**
+ * Unpacks the copy inside `@sparticuz/chromium` into `folder`, once, if that package is installed in `project`; gives the
+ * folder, or nothing. Each file appears whole: it is written under another name and renamed.
+ */
+export const unpackSwiftShader = (project: string, folder: string): readonly string[] => {
+  if (isComplete(folder)) return [folder]
   try {
-    const folder = cacheFolder()
-    if (isComplete(folder)) return [folder]
-    const entry = createRequire(join(process.cwd(), 'package.json')).resolve('@sparticuz/chromium')
-    const roots = [1, 2, 3, 4].map(up => join(dirname(entry), '../'.repeat(up)))
+    const entry = createRequire(join(project, 'package.json')).resolve('@sparticuz/chromium')
+    const roots = [1, 2, 3].map(up => join(dirname(entry), '../'.repeat(up)))
     const archive = roots.map(root => join(root, 'bin/swiftshader.tar.br')).find(existsSync)
     if (archive === undefined) return []
     mkdirSync(folder, { recursive: true })
@@ -73,17 +75,17 @@ const unpacked = (): readonly string[] => {
       writeFileSync(partial, bytes)
       renameSync(partial, join(folder, name))
     }
-    return [folder]
   } catch {
-    return []
+    // Not installed, damaged, or no room: there is no SwiftShader here, and the search goes on.
   }
+  return isComplete(folder) ? [folder] : []
 }
 
 /** Folders with a complete SwiftShader, the likeliest first. Linux only: elsewhere Dawn needs no Vulkan. */
 export const swiftShaderFolders = (): readonly string[] => {
   if (process.platform !== 'linux') return []
   const installed = installedIn().filter(isComplete)
-  return installed.length > 0 ? installed : unpacked().filter(isComplete)
+  return installed.length > 0 ? installed : unpackSwiftShader(process.cwd(), cacheFolder())
 }
 
 /**
