@@ -108,6 +108,7 @@ export const nodeFolder = (folder: string): Folder => {
       ),
       TE.fromTask,
     ),
+    within: inner => (staysInside(inner) ? nodeFolder(join(name, inner)) : emptyFolder(join(name, inner))),
   }
 }
 

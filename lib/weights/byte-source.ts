@@ -25,6 +25,8 @@ export interface Folder {
   readonly open: (file: string) => Door<ByteSource>
   /** names of the files directly inside, sorted; empty if the folder does not exist */
   readonly list: Door<readonly string[]>
+  /** a folder inside this one, which need not exist */
+  readonly within: (folder: string) => Folder
 }
 
 export const join = (folder: string, file: string): string =>
@@ -56,19 +58,23 @@ export const bytesSource = (name: string, bytes: Uint8Array): ByteSource => ({
   },
 })
 
-/** A folder in memory: what tests and a page with dropped files use. */
-export const memoryFolder = (name: string, files: Readonly<Record<string, Uint8Array>>): Folder => ({
+/** A folder in memory, its files by their relative names: what tests and a page with dropped files use. */
+export const memoryFolder = (name: string, files: ReadonlyMap<string, Uint8Array>): Folder => ({
   name,
   open: file => {
-    const bytes = staysInside(file) && Object.hasOwn(files, file) ? files[file] : undefined
+    const bytes = files.get(file)
     return bytes ? TE.right(bytesSource(join(name, file), bytes)) : TE.left(missingFile(join(name, file)))
   },
-  list: TE.right(
-    Object.keys(files)
-      .filter(file => !file.includes('/'))
-      .sort(),
-  ),
+  list: TE.fromIO(() => [...files.keys()].filter(file => !file.includes('/')).sort()),
+  within: folder => {
+    const prefix = join(folder, '')
+    const inside = [...files].filter(([file]) => file.startsWith(prefix))
+    return memoryFolder(join(name, folder), new Map(inside.map(([file, bytes]) => [file.slice(prefix.length), bytes])))
+  },
 })
+
+/** A folder without files. */
+export const emptyFolder = (name: string): Folder => memoryFolder(name, new Map())
 
 /** All of a source as text; `format` if it is not UTF-8. */
 export const textOf = (source: ByteSource): Door<string> =>
