@@ -18,6 +18,7 @@ import {
   pairsOf,
   type PerChannel,
 } from './normalise.ts'
+import { roundHalfToEven } from './round.ts'
 
 export interface Statistics {
   readonly mean?: PerChannel
@@ -65,8 +66,6 @@ export const clipPicture =
     const middle = resizeMiddle(picture, size.width, size.height, crop)
     return normalise(mean, std)(centerCrop(middle, crop))
   }
-
-const roundHalfToEven = (x: number) => (x % 1 === 0.5 ? 2 * Math.round(x / 2) : Math.round(x))
 
 /** One frame of a video on one side: normalised, shorter side to `size` (bilinear), middle cut out: [3, size, size]. In double, rounded once. */
 export const framePicture =
