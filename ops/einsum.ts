@@ -1,9 +1,7 @@
 import {
   expressions,
   loosely,
-  numbers,
   op,
-  positions,
   signatureRule,
   size,
   solvePattern,
@@ -12,7 +10,6 @@ import {
   indexAlong,
   tabulate,
   zipNames,
-  eachIndex,
   type BinaryFn,
   type CheckSig,
   type Dim,
@@ -38,6 +35,17 @@ const roles = (pattern: Pattern): Record<'batch' | 'm' | 'n' | 'k', readonly str
     k: [...new Set([...a, ...b])].filter(n => !y.includes(n)),
   }
 }
+/** How far one step along each name moves in a row-major tensor with these axes. */
+const stepsOf = (axes: readonly string[], shape: readonly number[]): ReadonlyMap<string, number> => {
+  const steps = new Map<string, number>()
+  zipNames(axes, stridesOf(shape)).forEach(([name, stride]) => steps.set(name, (steps.get(name) ?? 0) + stride))
+  return steps
+}
+/** Where in that tensor each index along `names` stands, the last name fastest. */
+const offsets = (pattern: Pattern, names: readonly string[], steps: ReadonlyMap<string, number>): Float64Array => {
+  const by = names.map(name => steps.get(name) ?? 0)
+  return tabulate(pattern.sizesOf(names).map(Number), index => positionOf(index, by))
+}
 const solved = (attrs: Attrs, shapes: readonly Shape[]): Pattern => solvePattern(attrs.pattern, {}, shapes)
 
 /**
@@ -48,20 +56,17 @@ export const einsum: Einsum = op('einsum', {
   args: (pattern: string): Attrs => ({ pattern }),
   kinds: 'float, float -> float',
   rule: signatureRule<Attrs>(a => a.pattern),
-  reference: ([a, b], { attrs, shape, shapes }) => {
+  reference: ([a, b], { attrs, shapes }) => {
     const pattern = solved(attrs, shapes)
     const { k } = roles(pattern)
-    const kSizes = pattern.sizesOf(k).map(Number)
-    const [aStrides, bStrides] = [stridesOf(a!.shape), stridesOf(b!.shape)]
-    return tabulate(shape, index => {
-      const at = positions(numbers, pattern, pattern.output, index)
+    const y = pattern.output as readonly string[]
+    const [aSteps, bSteps] = [a!, b!].map((x, i) => stepsOf(pattern.inputs[i] as readonly string[], x.shape))
+    const [aRows, bRows] = [aSteps!, bSteps!].map(steps => offsets(pattern, y, steps))
+    const [aTerms, bTerms] = [aSteps!, bSteps!].map(steps => offsets(pattern, k, steps))
+    return Float64Array.from(aRows!, (aRow, i) => {
       let total = 0
-      eachIndex(kSizes, kIndex => {
-        zipNames(k, kIndex).forEach(([name, i]) => at.set(name, i))
-        const x = a!.data[positionOf(indexAlong(numbers, pattern, pattern.inputs[0]!, at), aStrides)]!
-        const y = b!.data[positionOf(indexAlong(numbers, pattern, pattern.inputs[1]!, at), bStrides)]!
-        total += x * y
-      })
+      for (let j = 0; j < aTerms!.length; j++)
+        total += a!.data[aRow + aTerms![j]!]! * b!.data[bRows![i]! + bTerms![j]!]!
       return total
     })
   },
