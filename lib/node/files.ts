@@ -10,6 +10,7 @@ import { type Door, type SluiceError, fileError } from '../errors.ts'
 import {
   type ByteSource,
   type Folder,
+  emptyFolder,
   join,
   missingFile,
   outside,

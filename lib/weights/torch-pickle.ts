@@ -144,18 +144,15 @@ export const readTorch = (source: ByteSource): Door<TensorFile> =>
 const refusal = (source: ByteSource, why: string, kind: FileErrorKind = 'format'): E.Either<SluiceError, never> =>
   E.left(fileError(kind, source.name, why))
 
-const startsWith = (bytes: Uint8Array, prefix: readonly number[]): boolean =>
-  prefix.every((byte, i) => bytes[i] === byte)
-
 const recognised = (source: ByteSource, start: Uint8Array): E.Either<SluiceError, void> => {
   const other = impostor(start, source.size)
   if (other !== undefined) return refusal(source, other)
-  if (startsWith(start, [0x80, 0x02, 0x8a, 0x0a]))
+  if (start[0] === 0x80)
     return refusal(
       source,
-      'this is the format of PyTorch before 1.6, which is not read; save it again: torch.save(torch.load(file), file)',
+      'this is a bare pickle, as PyTorch wrote before 1.6, which is not read; save it again: torch.save(torch.load(file), file)',
     )
-  return startsWith(start, [0x50, 0x4b])
+  return start[0] === 0x50 && start[1] === 0x4b
     ? E.right(undefined)
     : refusal(source, 'expected a PyTorch checkpoint (a zip, beginning with PK), found something else')
 }
