@@ -65,21 +65,23 @@ type TokenizerFile = t.TypeOf<typeof tokenizerFile>
 /** Each piece has an id, no two the same one, none beyond the rows of the embedding. */
 const vocabProblems = ({ model, added_tokens: added }: TokenizerFile, rows: number): Problem[] => {
   const owners = new Map<number, string>()
-  const claim = (path: string, piece: string, id: unknown): Problem[] => {
+  const claim = (piece: string, id: unknown): string | undefined => {
     if (typeof id !== 'number' || !Number.isInteger(id) || id < 0)
-      return [{ path, message: `expected an id (a whole number), found ${brief(id)}` }]
-    if (id >= rows) return [{ path, message: `the id ${id} has no row in the embedding, which has ${rows}` }]
+      return `expected an id (a whole number), found ${brief(id)}`
+    if (id >= rows) return `the id ${id} has no row in the embedding, which has ${rows}`
     const owner = owners.get(id) ?? piece
-    if (owner !== piece) return [{ path, message: `the id ${id} belongs to ${brief(owner)} already` }]
-    owners.set(id, piece)
-    return []
+    owners.set(id, owner)
+    return owner === piece ? undefined : `the id ${id} belongs to ${brief(owner)} already`
   }
-  const pieces = Object.entries(model.vocab).flatMap(([piece, id]) => claim(`model.vocab[${brief(piece)}]`, piece, id))
+  const pieces = Object.entries(model.vocab).flatMap(([piece, id]) => {
+    const message = claim(piece, id)
+    return message === undefined ? [] : [{ path: `model.vocab[${brief(piece)}]`, message }]
+  })
   const tokens = added.flatMap(({ content, id }, i) => {
-    const path = at('added_tokens', i)
     const inVocab = Object.hasOwn(model.vocab, content) ? model.vocab[content] : id
-    if (inVocab === id) return claim(path, content, id)
-    return [{ path, message: `${brief(content)} has the id ${id} here and ${brief(inVocab)} in model.vocab` }]
+    const elsewhere = `${brief(content)} has the id ${id} here and ${brief(inVocab)} in model.vocab`
+    const message = inVocab === id ? claim(content, id) : elsewhere
+    return message === undefined ? [] : [{ path: at('added_tokens', i), message }]
   })
   return [...pieces, ...tokens]
 }
@@ -94,11 +96,13 @@ const pairOf = (merge: unknown): readonly [string, string] | undefined => {
 /** Each merge joins two pieces into a third. */
 const mergeProblems = ({ model }: TokenizerFile): Problem[] =>
   model.merges.flatMap((merge, i) => {
-    const path = `model.merges[${i}]`
     const pair = pairOf(merge)
+    const fits = pair?.every(piece => Object.hasOwn(model.vocab, piece)) && Object.hasOwn(model.vocab, pair.join(''))
+    if (fits) return []
+    const path = at('model.merges', i)
     if (pair === undefined) return [{ path, message: `expected two pieces, found ${brief(merge)}` }]
     const unknown = [...pair, pair.join('')].filter(piece => !Object.hasOwn(model.vocab, piece))
-    return unknown.length === 0 ? [] : [{ path, message: `model.vocab has no piece ${unknown.map(brief).join(', ')}` }]
+    return [{ path, message: `model.vocab has no piece ${unknown.map(brief).join(', ')}` }]
   })
 
 /** The steps of a pipeline are of kinds that are known; a Sequence holds others under the name `list`. */
