@@ -8,7 +8,10 @@ import type { Dim } from '../shape/index.ts'
 /** How the elements of a buffer lie in memory: plain 32-bit numbers, or a storage chosen when compiling. */
 export type Storage = 'f32' | 'i32' | 'f16'
 
-/** Memory that a program needs. What it holds at the start of a run decides who fills it. */
+/**
+ * Memory that a program needs. What it holds at the start of a run decides who fills it. Every buffer is allocated and bound in whole
+ * multiples of 16 bytes, so that a kernel may read and write its last four numbers together.
+ */
 export interface BufferPlan {
   readonly id: number
   /** for people: the name of the node or of what was packed */
@@ -43,7 +46,10 @@ export interface Pass {
   readonly write: Operand
   /** words of the uniform block, i32 each, in order; empty where everything is literal */
   readonly sizes: readonly Dim[]
-  /** workgroups in each direction; 0 in any direction skips the pass */
+  /**
+   * workgroups in each direction; 0 in any direction skips the pass. A grid [n, 1, 1] with n above the device's limit is dispatched as
+   * rows of 32768 workgroups, [32768, ceil(n / 32768), 1]: kernels with such grids count `group.y * 32768 + group.x`.
+   */
   readonly grid: readonly [Dim, Dim, Dim]
   /** device features that the kernel needs */
   readonly features: readonly GPUFeatureName[]

@@ -35,3 +35,4 @@ export {
   type Reference,
   type Sample,
 } from './op.ts'
+export { rewrite, withInputs } from './rewrite.ts'

@@ -21,6 +21,7 @@ import {
   type Weights,
 } from '../graph/index.ts'
 import { bind, boundSize, type Bindings, type Bound } from './bind.ts'
+import { checkParameters } from './parameters.ts'
 
 export interface EvaluateOptions {
   readonly weights?: Weights
@@ -39,6 +40,8 @@ export const evaluate = <O extends Outputs>(
 ): E.Either<SluiceError, Values<O>> => {
   const list = outputList(outputs)
   const order = topological(list)
+  const checked = checkParameters(order)
+  if (E.isLeft(checked)) return checked
   const bound = bind(order, feeds)
   if (E.isLeft(bound)) return bound
   const values = evaluateNodes(list.map(nodeOf), order, bound.right, options, new Map())

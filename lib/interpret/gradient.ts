@@ -8,6 +8,7 @@ import {
   fullLike,
   nodeOf,
   op,
+  rewrite,
   topological,
   type AnyTensor,
   type Applied,
@@ -37,26 +38,11 @@ export const accumulate: (...xs: AnyTensor[]) => Loose = op('accumulate', {
 })
 
 /** The graph with every composite that has no gradient of its own replaced by its meaning. */
-const expanded = (outputs: readonly Node[]): Map<Node, Node> => {
-  const to = new Map<Node, Node>()
-  const visit = (roots: readonly Node[]): void => {
-    for (const node of topological(roots)) if (!to.has(node)) to.set(node, expand(node))
-  }
-  const expand = (node: Node): Node => {
-    if (node.role !== 'applied') return node
-    const inputs = node.inputs.map(i => to.get(i) as Node)
-    if (node.op.gradient !== undefined || node.op.meaning === undefined) {
-      const same = inputs.every((n, k) => n === node.inputs[k])
-      return same ? node : Object.freeze({ ...node, inputs })
-    }
-    const meaning = nodeOf(node.op.meaning(node.attrs)(...inputs.map(i => asTensor<Loose>(i))))
-    for (const i of inputs) if (!to.has(i)) to.set(i, i)
-    visit([meaning])
-    return to.get(meaning) as Node
-  }
-  visit(outputs)
-  return to
-}
+const expanded = (outputs: readonly Node[]): ReadonlyMap<Node, Node> =>
+  rewrite(outputs, node => {
+    if (node.role !== 'applied' || node.op.gradient !== undefined || node.op.meaning === undefined) return node
+    return nodeOf(node.op.meaning(node.attrs)(...node.inputs.map(i => asTensor<Loose>(i))))
+  })
 
 /**
  * Cotangents of `wrt` from those of `outputs`: sum over outputs of (d output / d x)^T cotangent. A tensor that no output depends on

@@ -1,0 +1,73 @@
+/**
+ * A contraction as its schedules see it: four flat sizes, the two operands as expressions of (batch, m, k) and (batch, n, k), and the
+ * result put into place with its epilogue. Which of m and n runs along memory in the output is settled here: it is n, the roles of the
+ * operands are exchanged where it was m.
+ */
+import { axis, unravel, type Contract, type Expr } from '../../form/index.ts'
+import type { Applied } from '../../graph/index.ts'
+import { size, type Dim } from '../../shape/index.ts'
+import { elementOf, loader, positionIn, printModule, type KernelContext } from '../kernel.ts'
+import { Block, type Text } from '../wgsl.ts'
+
+export interface Problem {
+  readonly context: KernelContext
+  readonly batch: Dim
+  readonly m: Dim
+  readonly n: Dim
+  readonly k: Dim
+  /** elements of the operands, in axes named batch, m, n, k */
+  readonly a: Expr
+  readonly b: Expr
+  /** the finished element at (batch, m, n), made from the folded value `sum`, and where it is stored */
+  readonly value: Expr
+  readonly position: Expr
+  readonly flops: Dim
+}
+
+const flat = (name: string, shape: readonly Dim[]): readonly Expr[] => unravel(axis(name, size.prod(shape)), shape)
+
+export const problemOf = (context: KernelContext, anchor: Applied, form: Contract): Problem => {
+  const direct = arrange(context, anchor, form, false)
+  if (runsAlong(context, direct, 'n', direct.position)) return direct
+  const exchanged = arrange(context, anchor, form, true)
+  return runsAlong(context, exchanged, 'n', exchanged.position) ? exchanged : direct
+}
+const arrange = (context: KernelContext, anchor: Applied, form: Contract, exchange: boolean): Problem => {
+  const { fusion, root } = context
+  const load = loader(fusion, anchor)
+  const [mShape, nShape] = exchange ? [form.n, form.m] : [form.m, form.n]
+  const [bs, ms, ns, ks] = [flat('batch', form.batch), flat('m', mShape), flat('n', nShape), flat('k', form.k)]
+  const [first, second] = exchange ? [ns, ms] : [ms, ns]
+  const [a, b] = [form.a(load, bs, first, ks), form.b(load, bs, second, ks)]
+  const index = form.place(bs, first, second)
+  const value = elementOf(fusion, root, index, { anchor, value: { e: 'folded', name: 'sum', kind: 'float' } })
+  const [batch, m, n, k] = [form.batch, mShape, nShape, form.k].map(s => size.prod(s)) as [Dim, Dim, Dim, Dim]
+  return {
+    context,
+    batch,
+    m,
+    n,
+    k,
+    a: exchange ? b : a,
+    b: exchange ? a : b,
+    value,
+    position: positionIn(root, index),
+    flops: size.mul(2, size.prod([batch, m, n, k])),
+  }
+}
+
+/** Is this expression a run of four consecutive numbers, aligned, when `name` takes four consecutive values? For loads: one vec4. */
+export const runsAlong = (context: KernelContext, problem: Problem, name: 'm' | 'n' | 'k', x: Expr): boolean => {
+  const extent = problem[name]
+  if (typeof extent !== 'number' || extent % 4 !== 0) return false
+  let along = false
+  const source = printModule(context, module => {
+    const block = new Block(module, { axis: n => n, four: name, folded: () => zero })
+    const [t] = block.print(x) as [Text]
+    along = x.e === 'load' ? false : t.spread === 'linear' && t.aligned
+    return { body: '', output: { wide: false }, grid: [1, 1, 1] }
+  })
+  if (x.e !== 'load' && along) return true
+  return source.reads.length > 0 && !/: array<(f32|i32|u32)>/.test(source.wgsl.split('read_write')[0] ?? '')
+}
+const zero: Text = { text: '0.0', precedence: 4, spread: 'uniform', aligned: false, kind: 'float' }

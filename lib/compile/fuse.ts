@@ -1,0 +1,176 @@
+/**
+ * Which nodes get memory and which live only inside a kernel. Two moves, both substitution of expressions:
+ *
+ *   inline   an each-node is computed where it is read (prologue, movement, broadcasting), when that costs no more than a pass would
+ *   anchor   an each-node is computed where a reduction or contraction ends (epilogue), when it reads that result element by element
+ *
+ * Costs are counted, not guessed by name: arithmetic and loads of an expression, times how often the consumer reads it.
+ */
+import { axis, type Each, type Expr, type Form, type Load } from '../form/index.ts'
+import { topological, type Applied, type Node } from '../graph/index.ts'
+import { size, type Dim } from '../shape/index.ts'
+
+export interface Fusion {
+  readonly order: readonly Node[]
+  readonly form: (node: Applied) => Form
+  /** is the node computed where this consumer reads it? */
+  readonly inlined: (node: Node, consumer: Node) => boolean
+  /** the reduction, contraction or kernel whose result this node is computed from, in one kernel */
+  readonly anchor: (node: Node) => Applied | undefined
+  /** does the node get memory? */
+  readonly kept: (node: Node) => boolean
+}
+
+/** What an expression costs to evaluate once: arithmetic operations and loads. */
+interface Work {
+  readonly arithmetic: number
+  readonly loads: number
+}
+const nothing: Work = { arithmetic: 0, loads: 0 }
+const both = (a: Work, b: Work): Work => ({ arithmetic: a.arithmetic + b.arithmetic, loads: a.loads + b.loads })
+const workOf = (x: Expr, ofLoad: (node: Node) => Work): Work => {
+  switch (x.e) {
+    case 'load':
+      return x.index.reduce((w, i) => both(w, workOf(i, ofLoad)), ofLoad(x.of))
+    case 'arith':
+      return both(workOf(x.a, ofLoad), workOf(x.b, ofLoad))
+    case 'compare':
+    case 'and':
+      return both({ arithmetic: 0.25, loads: 0 }, both(workOf(x.a, ofLoad), workOf(x.b, ofLoad)))
+    case 'select':
+      return both(workOf(x.cond, ofLoad), both(workOf(x.yes, ofLoad), workOf(x.no, ofLoad)))
+    case 'convert':
+      return workOf(x.x, ofLoad)
+    case 'wgsl': {
+      const called = x.parts.join('').replace(/[\s()+\-*]/g, '') === '' ? 1 : 4
+      return x.holes.reduce((w, h) => both(w, workOf(h, ofLoad)), { arithmetic: called, loads: 0 })
+    }
+    default:
+      return nothing
+  }
+}
+/** the price of one evaluation, in additions; the first load is free, since something has to be read anyway */
+const price = (w: Work): number => w.arithmetic + 3 * Math.max(0, w.loads - 1)
+
+export const outputAxes = (shape: readonly Dim[]): readonly Expr[] => shape.map((d, k) => axis(`i${k}`, d))
+const sameIndex = (a: readonly Expr[], b: readonly Expr[]): boolean =>
+  a.length === b.length && a.every((x, k) => x === b[k] || (x.e === 'literal' && b[k]?.e === 'literal' && x.value === b[k].value))
+
+/** Reads of one each-node: which inputs, at which indices. */
+interface Reads {
+  readonly value: Expr
+  readonly of: readonly { readonly node: Node; readonly identity: boolean }[]
+}
+const readsOf = (node: Applied, form: Each): Reads => {
+  const index = outputAxes(node.shape)
+  const of: { node: Node; identity: boolean }[] = []
+  const load: Load = (k, at) => {
+    const input = node.inputs[k] as Node
+    of.push({ node: input, identity: sameIndex(at, index) && input.shape.length === node.shape.length && input.shape.every((d, j) => d === node.shape[j]) })
+    return { e: 'load', of: input, index: at }
+  }
+  return { value: form.value(load, index), of }
+}
+
+const elements = (node: Node): number | undefined => {
+  const n = size.prod(node.shape)
+  return typeof n === 'number' ? n : undefined
+}
+/** how often each element of `node` is evaluated when `consumer` reads it at so many places; 1 where sizes are named */
+const repetition = (node: Node, consumer: Node, sites: number): number => {
+  const [own, users] = [elements(node), elements(consumer)]
+  return own === undefined || users === undefined || own === 0 ? sites : Math.max(1, (users * sites) / own)
+}
+
+const maxPrice = 48
+const recomputeBudget = 6
+
+/** Decides for the whole graph. `maxReads` is how many buffers one kernel may read. */
+export const fuse = (outputs: readonly Node[], maxReads: number): Fusion => {
+  const order = topological(outputs)
+  const forms = new Map<Node, Form>()
+  const form = (node: Applied): Form => {
+    const known = forms.get(node)
+    if (known !== undefined) return known
+    const make = node.op.form as NonNullable<typeof node.op.form>
+    const made = make({ attrs: node.attrs, inputs: node.inputs, shapes: node.inputs.map(i => i.shape), shape: node.shape })
+    forms.set(node, made)
+    return made
+  }
+  const users = new Map<Node, Set<Node>>()
+  for (const node of order) for (const i of node.inputs) (users.get(i) ?? users.set(i, new Set()).get(i))?.add(node)
+  const isOutput = new Set(outputs)
+  const edges = new Set<string>()
+  const numbers = new Map(order.map((n, i) => [n, i]))
+  const edge = (node: Node, consumer: Node): string => `${numbers.get(node)}>${numbers.get(consumer)}`
+  const anchors = new Map<Node, Applied>()
+  const works = new Map<Node, Work>()
+  const leaves = new Map<Node, ReadonlySet<Node>>()
+
+  const leavesOf = (node: Node): ReadonlySet<Node> => leaves.get(node) ?? new Set([node])
+  const isEach = (node: Node): node is Applied => node.role === 'applied' && form(node).form === 'each'
+  const onlyUser = (node: Node, consumer: Node): boolean => !isOutput.has(node) && users.get(node)?.size === 1 && users.get(node)?.has(consumer) === true
+
+  for (const node of order) {
+    if (node.role === 'constant' && typeof node.value === 'number') {
+      works.set(node, nothing)
+      leaves.set(node, new Set())
+      continue
+    }
+    if (node.role !== 'applied') continue
+    const own = form(node)
+    if (own.form === 'kernel') continue
+    const reads = own.form === 'each' ? readsOf(node, own) : undefined
+    // the result of the last anchor that this node reads element by element and alone: it is computed there
+    const candidates = (reads?.of ?? []).filter(r => {
+      const through = anchors.get(r.node) ?? r.node
+      return r.identity && onlyUser(r.node, node) && through.role === 'applied' && ['reduce', 'contract'].includes(form(through).form)
+    })
+    const chosen = candidates.map(r => r.node).reduce<Node | undefined>((best, n) => (best === undefined || (numbers.get(n) as number) > (numbers.get(best) as number) ? n : best), undefined)
+    const everyReadIsIdentity = chosen !== undefined && (reads?.of ?? []).every(r => r.node !== chosen || r.identity)
+    if (chosen !== undefined && everyReadIsIdentity) {
+      anchors.set(node, anchors.get(chosen) ?? (chosen as Applied))
+      edges.add(edge(chosen, node))
+    }
+    const bound = new Set<Node>()
+    for (const input of new Set(node.inputs)) {
+      const at = edge(input, node)
+      if (edges.has(at)) {
+        for (const leaf of leavesOf(input)) bound.add(leaf)
+        continue
+      }
+      const sites = reads?.of.filter(r => r.node === input).length ?? 1
+      if (isConstant(input) || (isEach(input) && !anchors.has(input) && worthInlining(input, node, own, sites, bound))) {
+        edges.add(at)
+        for (const leaf of leavesOf(input)) bound.add(leaf)
+      } else bound.add(input)
+    }
+    leaves.set(node, bound)
+    if (reads !== undefined)
+      works.set(node, workOf(reads.value, n => (edges.has(edge(n, node)) ? (works.get(n) ?? nothing) : { arithmetic: 0, loads: 1 })))
+  }
+
+  function worthInlining(input: Applied, consumer: Applied, into: Form, sites: number, bound: ReadonlySet<Node>): boolean {
+    const work = works.get(input) ?? nothing
+    const cost = price(work)
+    const together = new Set([...bound, ...leavesOf(input)]).size
+    if (together + consumer.inputs.length > maxReads || cost > maxPrice) return false
+    if (work.arithmetic === 0 && work.loads <= 1) return true
+    // a contraction reads each element many times, and its fast kernels want plain memory
+    if (into.form === 'contract') return false
+    if (into.form === 'reduce') {
+      const passes = into.passes.length + (into.finish.per === 'element' ? 1 : 0)
+      return (users.get(input)?.size === 1 || cost <= 2) && cost * passes * repetition(input, consumer, 1) <= Math.max(cost, recomputeBudget) + recomputeBudget
+    }
+    const extra = cost * (repetition(input, consumer, sites) - 1)
+    return users.get(input)?.size === 1 && !isOutput.has(input) ? extra <= recomputeBudget : cost + extra <= 2
+  }
+
+  const kept = (node: Node): boolean => {
+    if (isConstant(node)) return isOutput.has(node)
+    if (isOutput.has(node) || node.role !== 'applied') return true
+    return [...(users.get(node) ?? [])].some(u => !edges.has(edge(node, u)))
+  }
+  return { order, form, inlined: (node, consumer) => edges.has(edge(node, consumer)), anchor: node => anchors.get(node), kept }
+}
+const isConstant = (node: Node): boolean => node.role === 'constant' && typeof node.value === 'number'

@@ -1,0 +1,38 @@
+/** The kernel of a node that is computed element by element: one lane makes four consecutive numbers where that reads memory well. */
+import { axis, unravel } from '../form/index.ts'
+import { size } from '../shape/index.ts'
+import { elementOf, indent, printModule, type KernelContext, type KernelSource } from './kernel.ts'
+import { Block, stored } from './wgsl.ts'
+
+export const eachKernel = (context: KernelContext): KernelSource => {
+  const { fusion, root, profile } = context
+  const count = size.prod(root.shape)
+  const value = elementOf(fusion, root, unravel(axis('i', count), root.shape), undefined)
+  // [lanes of a workgroup, units a lane makes]: small workgroups that loop suit a CPU, wide ones a GPU
+  const [lanes, units] = profile.tuning === 'gpu' ? [64, 1] : [profile.tuning === 'lavapipe' ? 8 : 4, 4]
+  const attempt = (four: boolean) => {
+    const per = lanes * units * (four ? 4 : 1)
+    return printModule(context, module => {
+      const block = new Block(module, { axis: () => 'i', ...(four ? { four: 'i', quarters: { i: 'q' } } : {}) })
+      const [made] = block.print(value)
+      const steps = four ? size.floorDiv(size.add(count, 3), 4) : count
+      const limit = module.size(steps)
+      const index = four ? 'q' : 'i'
+      const work = [...(four ? ['let i = q * 4;'] : []), ...block.lines, `y[${index}] = ${stored(made!, four)};`]
+      const first = `i32(group.y * 32768u + group.x) * ${lanes * units} + i32(lane)`
+      const inner =
+        units === 1
+          ? [`let ${index} = ${first};`, `if (${index} >= ${limit}) { return; }`, ...work]
+          : [`let first = ${first};`, `for (var ${index} = first; ${index} < min(first + ${lanes * units}, ${limit}); ${index} += ${lanes}) {`, indent(work), '}']
+      const body = `@compute @workgroup_size(${lanes})
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+${indent(inner)}
+}
+`
+      return { body, output: { wide: four }, grid: [size.floorDiv(size.add(count, per - 1), per), 1, 1] }
+    })
+  }
+  const four = attempt(true)
+  // four at a time pays when some load is one vec4 load (or there is nothing to load)
+  return four.reads.length === 0 || /: array<vec/.test(four.wgsl.split('read_write')[0] ?? '') ? four : attempt(false)
+}

@@ -1,0 +1,17 @@
+/** A kernel that an op writes itself: its text gets its bindings, nothing is fused into it. */
+import type { Kernel } from '../form/index.ts'
+import type { Applied } from '../graph/index.ts'
+import { printModule, type KernelContext, type KernelSource } from './kernel.ts'
+
+export const wholeKernel = (context: KernelContext, node: Applied, form: Kernel): KernelSource => {
+  const { profile } = context
+  const device = { subgroup: profile.subgroup, maxInvocations: profile.maxInvocations }
+  return printModule({ ...context, storageOf: n => (n.kind === 'float' ? 'f32' : 'i32') }, module => {
+    // every input is bound, in order, as x0, x1, …, one number at a time
+    const bound = node.inputs.map(n => module.buffer(n).name)
+    for (const n of node.inputs) module.narrow.add(n)
+    const made = form.text(device, d => module.size(d))
+    const code = bound.reduce((text, name, k) => text.replaceAll(new RegExp(`\\bx${k}\\b`, 'g'), name), made.code)
+    return { body: code, output: { wide: false }, grid: made.grid, enable: made.features ?? [] }
+  })
+}

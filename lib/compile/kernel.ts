@@ -1,0 +1,73 @@
+/**
+ * What all generated kernels share: the root node they compute, the expression of it (with everything inlined), and the finished text.
+ */
+import { literal, rowMajor, type Expr, type Load } from '../form/index.ts'
+import type { Applied, Node } from '../graph/index.ts'
+import type { Dim } from '../shape/index.ts'
+import type { Fusion } from './fuse.ts'
+import type { DeviceProfile } from './pass.ts'
+import { halvesHelper, Module } from './wgsl.ts'
+
+/** A kernel as text, before it is bound to buffers. */
+export interface KernelSource {
+  readonly wgsl: string
+  readonly reads: readonly Node[]
+  readonly sizes: readonly Dim[]
+  readonly grid: readonly [Dim, Dim, Dim]
+  readonly features: readonly GPUFeatureName[]
+}
+export interface KernelContext {
+  readonly fusion: Fusion
+  readonly profile: DeviceProfile
+  readonly root: Node
+  readonly storageOf: (node: Node) => 'f32' | 'i32' | 'f16'
+}
+
+/** The element of `node` at an index, with what is inlined into `consumer` computed in place and the anchor's result given. */
+export const elementOf = (fusion: Fusion, node: Node, index: readonly Expr[], given: { readonly anchor: Node; readonly value: Expr } | undefined): Expr => {
+  if (given !== undefined && node === given.anchor) return given.value
+  if (node.role === 'constant' && typeof node.value === 'number') return literal(node.value, node.kind)
+  if (node.role !== 'applied') return { e: 'load', of: node, index }
+  const form = fusion.form(node)
+  if (form.form !== 'each') return { e: 'load', of: node, index }
+  return form.value(loader(fusion, node, given), index)
+}
+/** What a form's loads mean inside a kernel: an inlined input in place, another from memory. */
+export const loader =
+  (fusion: Fusion, consumer: Applied, given?: { readonly anchor: Node; readonly value: Expr }): Load =>
+  (k, index) => {
+    const input = consumer.inputs[k] as Node
+    if (given !== undefined && input === given.anchor) return given.value
+    return fusion.inlined(input, consumer) ? elementOf(fusion, input, index, given) : { e: 'load', of: input, index }
+  }
+
+/** Names of buffers in a kernel: weights by the last part of their name, anything else is x. Equal blocks so get equal text. */
+const bufferName = (node: Node): string => {
+  if (node.role !== 'parameter') return 'x'
+  const last = node.name.split('.').at(-1) ?? 'w'
+  const clean = last.replace(/[^A-Za-z0-9_]/g, '_')
+  return /^[A-Za-z]\w*$/.test(clean) && !reserved.has(clean) ? clean : 'w'
+}
+const reserved = new Set(['y', 'q', 'i', 'm', 'n', 'k', 'group', 'lane', 'sizes', 'main', 'row', 'column', 'total', 'override', 'fn', 'let', 'var', 'const', 'loop', 'select', 'min', 'max', 'array', 'sample', 'texture'])
+
+/** Prints a module twice: once to learn which buffers are read one number at a time, then for good. */
+export const printModule = (context: KernelContext, print: (module: Module) => { readonly body: string; readonly output: { readonly wide: boolean }; readonly grid: KernelSource['grid']; readonly enable?: readonly string[] }): KernelSource => {
+  const make = (narrow: ReadonlySet<Node>): Module => new Module(bufferName, context.storageOf, narrow)
+  const draft = make(new Set())
+  print(draft)
+  const module = make(draft.narrow)
+  const { body, output, grid, enable = [] } = print(module)
+  const head = module.head({ kind: context.root.kind, wide: output.wide }, { enable })
+  const halves = body.includes('halves(') ? `${halvesHelper}\n` : ''
+  return {
+    wgsl: `${head}\n${halves}\n${body}`,
+    reads: module.reads,
+    sizes: module.sizes,
+    grid,
+    features: enable.includes('subgroups') ? ['subgroups'] : [],
+  }
+}
+
+export const indent = (lines: readonly string[], by = '  '): string => lines.map(l => l.split('\n').map(x => (x === '' ? x : by + x)).join('\n')).join('\n')
+/** Where an index of the root stands in its buffer. */
+export const positionIn = (node: Node, index: readonly Expr[]): Expr => rowMajor(index, node.shape)

@@ -1,0 +1,47 @@
+/**
+ * From the graph a user built to the graph that is compiled: composites without a form become their meaning, every op's own `simplify`
+ * is asked, and equal nodes become one (what each node is, is its key). Rules live with the ops; here they are only applied.
+ */
+import { asTensor, nodeOf, rewrite, type Applied, type Loose, type Node } from '../graph/index.ts'
+
+/** One node for one key: nodes that are equal by op, attributes and inputs become the same object. */
+const unifier = (): ((node: Node) => Node) => {
+  const numbers = new Map<Node, number>()
+  const byKey = new Map<string, Node>()
+  const numberOf = (node: Node): number => {
+    const known = numbers.get(node)
+    if (known !== undefined) return known
+    numbers.set(node, numbers.size)
+    return numbers.size - 1
+  }
+  const keyOf = (node: Node): string => {
+    const shape = node.shape.join(',')
+    if (node.role === 'constant') return `constant ${node.kind} [${shape}] ${String(node.value)}`
+    if (node.role !== 'applied') return `${node.role} ${node.name}`
+    return `${node.op.name} [${shape}] ${JSON.stringify(node.attrs)} ${node.inputs.map(numberOf).join(' ')}`
+  }
+  return node => {
+    const key = keyOf(node)
+    const known = byKey.get(key)
+    if (known !== undefined && (known.role !== 'applied' || node.role !== 'applied' || known.op === node.op)) return known
+    byKey.set(key, node)
+    return node
+  }
+}
+
+const meaningOf = (node: Applied): Node =>
+  nodeOf((node.op.meaning as NonNullable<typeof node.op.meaning>)(node.attrs)(...node.inputs.map(i => asTensor<Loose>(i))))
+
+/** The compiled graph for these outputs: for every output the node that stands for it. */
+export const simplify = (outputs: readonly Node[]): readonly Node[] => {
+  const unify = unifier()
+  const to = rewrite(outputs, node => {
+    if (node.role !== 'applied') return unify(node)
+    const simpler = node.op.simplify?.(node, node.attrs)
+    if (simpler !== undefined) return nodeOf(simpler)
+    if (node.op.form !== undefined) return unify(node)
+    if (node.op.meaning === undefined) throw new TypeError(`op '${node.op.name}' has neither a form nor a meaning: it cannot be compiled`)
+    return meaningOf(node)
+  })
+  return outputs.map(o => to.get(o) as Node)
+}
