@@ -1,0 +1,96 @@
+/**
+ * WGSL against the reference, on whatever runs programs: a few instances of an op in one program, then one instance whose size has a
+ * name, run again and again with sizes at the edges, which compiles nothing new.
+ */
+import { either as E } from 'fp-ts'
+import type { Door } from '../errors.ts'
+import { countOf, randomBits, type AnyTensor, type Feeds, type Op, type Value } from '../graph/index.ts'
+import { showShape, type Shape } from '../shape/index.ts'
+import { edges, edgesOf, valueOf } from './checks.ts'
+import { asFeeds, build, describe, nameSizes, numbersOf, tensorOf, type Built, type Instance } from './instance.ts'
+import { toleranceClass } from './tolerance-class.ts'
+import { differs, limits } from './tolerances.ts'
+
+/** Runs outputs on a device: `run` of the library, with its options filled in. */
+export type Runner = (
+  outputs: Readonly<Record<string, AnyTensor>>,
+  feeds: Feeds,
+) => Door<Readonly<Record<string, Value>>>
+
+/** One more than a dispatch may have workgroups in a direction. */
+const beyondOneDimension = 65_537
+const mostElements = 400_000
+
+/** What is wrong on the device, in sentences that name the instance. */
+export const onDevice = async (op: Op, instances: readonly Instance[], run: Runner): Promise<readonly string[]> => {
+  const together = await literally(op, instances, run)
+  const [first] = instances
+  return first === undefined ? together : [...together, ...(await atEdges(op, first, run))]
+}
+
+const literally = async (op: Op, instances: readonly Instance[], run: Runner): Promise<readonly string[]> => {
+  const cases = instances.flatMap((instance, i) => {
+    const values = numbersOf(op, instance)
+    const prefix = `i${i}_`
+    return values === undefined
+      ? []
+      : [{ instance, values, prefix, node: build(op, instance, instance.shapes, prefix) }]
+  })
+  if (cases.length === 0) return []
+  const outputs = Object.fromEntries(cases.map(({ node }, i) => [`y${i}`, tensorOf(node)]))
+  const feeds = Object.assign({}, ...cases.map(({ values, prefix }) => asFeeds(values.map(asSingle), prefix))) as Feeds
+  const got = await run(outputs, feeds)()
+  if (E.isLeft(got)) return [`${cases.map(c => describe(op, c.instance)).join('; ')}: ${got.left.message}`]
+  return cases.flatMap(({ instance, values, node }, i) => {
+    const difference = against(node, node, got.right[`y${i}`]!, values, `i${i}_`)
+    return difference === undefined ? [] : [`${describe(op, instance)}: ${difference}`]
+  })
+}
+
+const atEdges = async (op: Op, instance: Instance, run: Runner): Promise<readonly string[]> => {
+  const wrong: string[] = []
+  const named = nameSizes(op, instance)
+  const from = named.sizes[instance.seed % Math.max(named.sizes.length, 1)]
+  const shapes: readonly Shape[] = instance.shapes.map(s => s.map(n => (n === from ? 'n' : n)))
+  const symbolic = build(op, instance, shapes)
+  for (const made of edgesOf(op, instance, [...edges, beyondOneDimension], mostElements)) {
+    const values = numbersOf(op, made)!
+    const got = await run({ y: tensorOf(symbolic) }, asFeeds(values.map(asSingle)))()
+    const difference = E.isLeft(got) ? got.left.message : against(build(op, made), symbolic, got.right.y!, values)
+    if (difference !== undefined)
+      wrong.push(`${describe(op, made)}, built as ${shapes.map(showShape).join(', ')}: ${difference}`)
+  }
+  return wrong
+}
+
+/** The first difference of a device's value from the reference's. */
+const against = (
+  reference: Built,
+  built: Built,
+  got: Value,
+  values: readonly Value[],
+  prefix = '',
+): string | undefined => {
+  const wanted = valueOf(tensorOf(reference), asFeeds(values, prefix))
+  const rounded = valueOf(tensorOf(reference), asFeeds(values.map(nudged), prefix))
+  const of = toleranceClass(built)
+  const difference = differs(got, wanted, limits(of, wanted, distance(rounded, wanted)))
+  return difference === undefined ? undefined : `${difference} (${of})`
+}
+const asSingle = (v: Value): Value => ({
+  ...v,
+  data: v.kind === 'float' ? Float32Array.from(v.data) : Int32Array.from(v.data),
+})
+/** Every number off by at most one rounding to float32. */
+const nudged = (v: Value): Value =>
+  v.kind === 'float'
+    ? { ...v, data: Float64Array.from(v.data, (x, i) => x * (1 + ((randomBits(1, i) & 1) * 2 - 1) * 2 ** -24)) }
+    : v
+const distance = (a: Value, b: Value): number => {
+  let most = 0
+  for (let i = 0; i < countOf(b.shape); i++) {
+    const off = Math.abs(a.data[i]! - b.data[i]!)
+    if (off > most && off < Number.POSITIVE_INFINITY) most = off
+  }
+  return most
+}

@@ -1,0 +1,176 @@
+/**
+ * An op made outside the package, from what the package exports, goes through the kit as the library's own do: a composite that is
+ * one meaning, and a primitive with reference, WGSL and gradient. And the kit finds what is wrong with a wrong one.
+ */
+import { describe, expect, it } from 'vitest'
+import {
+  checkOp,
+  constant,
+  op,
+  opOf,
+  pointwise,
+  seededDraw,
+  showReport,
+  wgsl,
+  type CheckName,
+  type Rule,
+  type Shape,
+} from 'sluice'
+import { add, mul, scale, sigmoid } from 'sluice/ops'
+import { seed } from './draw.ts'
+
+/** x · sigmoid(1.702 x), the activation of CLIP. Hendrycks & Gimpel 2016. */
+const quickGelu = op('quickGelu', {
+  rule: '...s -> ...s',
+  meaning: x => mul(x, sigmoid(scale(1.702)(x))),
+  laws: { 'is x less its mirror image': (f, x) => [f(x), add(x, f(scale(-1)(x)))] },
+})
+
+/** The square of x. */
+const square = op('square', {
+  rule: '...s -> ...s',
+  ...pointwise(
+    x => x * x,
+    x => wgsl`(${x} * ${x})`,
+  ),
+  gradient: (dy, { inputs: [x] }) => [mul(dy, scale(2)(x!))],
+})
+
+const report = (f: unknown) => checkOp(opOf(f), { draw: seededDraw(seed) })
+
+it.each([
+  ['a composite', quickGelu],
+  ['a primitive', square],
+])('%s from outside passes', async (_, f) => {
+  const { checked, ok } = await report(f)
+  expect(checked.flatMap(c => c.wrong)).toEqual([])
+  expect(ok).toBe(true)
+  expect(checked.map(c => c.check)).toEqual(expect.arrayContaining(['shape', 'gradient', 'refusals', 'edges']))
+})
+
+it('says what it found, op by op', async () => {
+  const text = showReport(await report(quickGelu))
+  expect(text).toContain('quickGelu (...s -> ...s)')
+  expect(text).toContain('ok     the gradient agrees with a difference quotient (10 instances')
+  expect(text).toContain('ok     its laws hold')
+})
+
+describe('what is wrong is found', () => {
+  const times = {
+    reference: pointwise(
+      (a, b) => a! * b!,
+      (a, b) => wgsl`(${a!} * ${b!})`,
+    ).reference,
+  }
+  const pair = 'n, n -> n'
+  const silent: Rule = {
+    sentence: () => 'n, n -> n',
+    infer: ([a = [], b = []]) => (a.length === 1 && a[0] === b[0] ? a : { why: 'these do not go together' }),
+    sample: draw => {
+      const n = draw.size()
+      return [[n], [n]]
+    },
+  }
+  const literalOnly: Rule = {
+    sentence: () => 'n -> n',
+    infer: ([x = []]) => (typeof x[0] === 'number' ? x : ([1] as Shape)),
+    sample: draw => [[draw.int(2, 5)]],
+  }
+  it.each<[string, CheckName, unknown]>([
+    [
+      'a gradient with a wrong factor',
+      'gradient',
+      op('cube', {
+        rule: '...s -> ...s',
+        reference: ([x]) => x!.data.map(v => v ** 3),
+        gradient: (dy, { inputs: [x] }) => [mul(dy, scale(2)(mul(x!, x!)))],
+      }),
+    ],
+    [
+      'a gradient for one input that goes to the other',
+      'gradient',
+      op('product', {
+        rule: pair,
+        kinds: 'float, float -> float',
+        ...times,
+        gradient: (dy, { inputs: [a, b] }) => [mul(dy, a!), mul(dy, b!)],
+      }),
+    ],
+    [
+      'a gradient that forgets an input',
+      'gradient',
+      op('product', {
+        rule: pair,
+        kinds: 'float, float -> float',
+        ...times,
+        gradient: (dy, { inputs: [, b] }) => [mul(dy, b!)],
+      }),
+    ],
+    [
+      'no gradient at all',
+      'gradient',
+      op('cube', { rule: '...s -> ...s', reference: ([x]) => x!.data.map(v => v ** 3) }),
+    ],
+    [
+      'a rule that predicts another shape',
+      'shape',
+      op('pairs', {
+        rule: 'n -> n',
+        reference: ([x]) => [...x!.data, ...x!.data],
+      }),
+    ],
+    ['a rule that fails for named sizes', 'shape', op('same', { rule: literalOnly, reference: ([x]) => x!.data })],
+    ['a meaning of another shape', 'shape', op('first', { rule: 'n m -> n', meaning: x => x })],
+    [
+      'a reference that is not the meaning',
+      'meaning',
+      op('double', {
+        rule: '...s -> ...s',
+        meaning: x => add(x, x),
+        reference: ([x]) => x!.data.map(v => 2 * v + 1e-6),
+      }),
+    ],
+    [
+      'a false law',
+      'laws',
+      op('next', {
+        rule: '...s -> ...s',
+        meaning: x => add(x, constant(1)),
+        laws: { 'does nothing': (f, x) => [f(x!), x!] },
+      }),
+    ],
+    [
+      'a refusal that names neither axis nor sizes',
+      'refusals',
+      op('product', {
+        rule: silent,
+        kinds: 'float, float -> float',
+        ...times,
+      }),
+    ],
+    [
+      'a rule that draws what it refuses',
+      'sample',
+      op('even', {
+        rule: { ...silent, sample: () => [[2], [3]] },
+        kinds: 'float, float -> float',
+        ...times,
+      }),
+    ],
+    [
+      'a reference that cannot take an empty tensor',
+      'edges',
+      op('centred', {
+        rule: 'n -> n',
+        reference: ([x]) => {
+          if (x!.data.length === 0) throw new RangeError('nothing to centre')
+          return x!.data
+        },
+      }),
+    ],
+  ])('%s', async (_, check, f) => {
+    const { checked } = await report(f)
+    const wrong = checked.filter(c => c.wrong.length > 0).map(c => c.check)
+    expect(wrong).toContain(check)
+  })
+})
