@@ -1,5 +1,5 @@
 /** Pictures, from decoded pixels to what the vision towers read. */
-export { blank, centerCrop, padToSquare, squareAround, type Colour, type Picture } from './picture.ts'
+export { centerCrop, padToSquare, type Colour, type Picture } from './picture.ts'
 export { resizeMiddle, resizePadded, resizePil, shortestEdge, type Filter } from './resize.ts'
 export {
   bilinear,

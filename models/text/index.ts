@@ -2,7 +2,7 @@
 export { answerOf, endingOf, fitTemplate, markerIds, promptIds, promptText, type Marker } from './prompt.ts'
 export { readQuestions, type Question } from './questions.ts'
 export { strip } from './strip.ts'
-export { templateName, templates, type Template, type TemplateName } from './templates.ts'
+export { templates, type Template, type TemplateName } from './templates.ts'
 export {
   readChatTokenizer,
   readTokenizer,

@@ -2,8 +2,6 @@
  * How each language model was taught to read a question: the four prompt templates of MG-LLaVA, as data. There is no
  * system prompt. Source: PhoenixZ810/MG-LLaVA:xtuner/utils/templates.py.
  */
-import * as t from 'io-ts'
-
 export interface Template {
   /** A question, around {input}. */
   readonly instruction: string
@@ -40,12 +38,6 @@ export const templates = {
 } as const satisfies Record<string, Template>
 
 export type TemplateName = keyof typeof templates
-
-/** Decodes the name of a template. */
-export const templateName = t.keyof(
-  { vicuna: null, phi3_chat: null, llama3_chat: null, qwen_chat: null } satisfies Record<TemplateName, null>,
-  Object.keys(templates).join(', '),
-)
 
 /** The marks of a template that must be single tokens, such as <|im_start|>. */
 export const marksOf = ({ instruction, suffix }: Template): string[] => [
