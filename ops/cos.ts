@@ -1,0 +1,15 @@
+import { op, pointwise, wgsl } from '../lib/index.ts'
+import type { Same } from './broadcast-types.ts'
+import { mul } from './mul.ts'
+import { neg } from './neg.ts'
+import { sin } from './sin.ts'
+
+/** Cosine. */
+export const cos: Same = op('cos', {
+  rule: '...s -> ...s',
+  ...pointwise(
+    x => Math.cos(x!),
+    x => wgsl`cos(${x!})`,
+  ),
+  gradient: (dy, { inputs: [x] }) => [neg(mul(dy, sin(x!)))],
+})
