@@ -101,7 +101,12 @@ const found = (op: Op, instance: Instance, f: () => readonly string[]): readonly
   }
 }
 const thrown = (e: unknown): string => (e instanceof Error ? `${e.message}\n${frames(e)}` : String(e))
-const frames = (e: Error): string => (e.stack ?? '').split('\n').slice(1, 6).join('\n')
+const frames = (e: Error): string =>
+  (e.stack ?? '')
+    .split('\n')
+    .filter(line => /^ +at /.test(line))
+    .slice(0, 5)
+    .join('\n')
 
 /** A report as text, a line for each check and each finding. */
 export const showReport = (report: Report): string => {
