@@ -58,6 +58,26 @@ export const bytesSource = (name: string, bytes: Uint8Array): ByteSource => ({
   },
 })
 
+/** What a browser's File and Blob have in common with Node's Blob. */
+export interface BlobLike {
+  readonly size: number
+  readonly slice: (start: number, end: number) => { readonly arrayBuffer: () => Promise<ArrayBuffer> }
+}
+
+/** A file the user chose in a page. */
+export const blobSource = (name: string, blob: BlobLike): ByteSource => ({
+  name,
+  size: blob.size,
+  read: (offset, length) => {
+    const error = outside(name, blob.size, offset, length)
+    if (error) return TE.left(error)
+    return TE.tryCatch(
+      async () => new Uint8Array(await blob.slice(offset, offset + length).arrayBuffer()),
+      reason => missingFile(name, `it can no longer be read: ${(reason as Error).message}`),
+    )
+  },
+})
+
 /** A folder in memory, its files by their relative names: what tests and a page with dropped files use. */
 export const memoryFolder = (name: string, files: ReadonlyMap<string, Uint8Array>): Folder => ({
   name,
@@ -84,12 +104,6 @@ export const utf8 = (name: string, bytes: Uint8Array): E.Either<SluiceError, str
   E.tryCatch(
     () => new TextDecoder('utf-8', { fatal: true }).decode(bytes),
     () => fileError('format', name, 'expected UTF-8 text, found other bytes'),
-  )
-
-export const parseJson = (name: string, text: string): E.Either<SluiceError, unknown> =>
-  E.tryCatch(
-    () => JSON.parse(text) as unknown,
-    reason => fileError('format', name, `expected JSON: ${(reason as Error).message}`),
   )
 
 /** What a file really is, judged by its first bytes, where that explains why it cannot be read. */

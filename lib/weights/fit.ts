@@ -3,8 +3,8 @@
  * reported together, and so is what the model does not use.
  */
 import { either as E } from 'fp-ts'
-import { type SluiceError, fileError, several } from '../errors.ts'
-import { type TensorEntry, type TensorFile, isFloat } from './tensor-file.ts'
+import { type SluiceError, fileError } from '../errors.ts'
+import { type TensorEntry, type TensorFile, isFloat, unless } from './tensor-file.ts'
 
 /** A parameter of a model, by the name it has in the file. */
 export interface WantedTensor {
@@ -24,10 +24,9 @@ export const fitTensors = (file: TensorFile, wanted: readonly WantedTensor[]): E
   const names = new Set(wanted.map(({ name }) => name))
   const unused = [...file.tensors.keys()].filter(name => !names.has(name))
   const fitted = wanted.map(one => fitOne(file, unused, one))
-  const [first, ...rest] = fitted.flatMap(one => (E.isLeft(one) ? [one.left] : []))
-  if (first !== undefined) return E.left(several([first, ...rest]))
+  const misfits = fitted.flatMap(one => (E.isLeft(one) ? [one.left] : []))
   const tensors = fitted.flatMap(one => (E.isRight(one) ? [[one.right.name, one.right] as const] : []))
-  return E.right({ tensors: new Map(tensors), unused })
+  return unless(misfits, file.name, () => ({ tensors: new Map(tensors), unused }))
 }
 
 const fitOne = (

@@ -6,10 +6,11 @@
  */
 import { either as E, function as F, taskEither as TE } from 'fp-ts'
 import * as t from 'io-ts'
-import { type Door, type SluiceError, fileError, several } from '../errors.ts'
-import { type ByteSource, type Folder, join, missingFile, parseJson, staysInside, textOf } from './byte-source.ts'
+import { type Door, type SluiceError, fileError } from '../errors.ts'
+import { at, brief, decodeJson, fieldErrors, parseJson } from '../json.ts'
+import { type ByteSource, type Folder, join, missingFile, staysInside, textOf } from './byte-source.ts'
 import { readSafetensors } from './safetensors.ts'
-import type { TensorEntry, TensorFile } from './tensor-file.ts'
+import { type TensorEntry, type TensorFile, unless } from './tensor-file.ts'
 import { readTorch } from './torch-pickle.ts'
 
 /** The names weights go by, in the order in which they are looked for. */
@@ -48,32 +49,33 @@ export const openTensorFile = (folder: Folder, file: string): Door<TensorFile> =
 
 const Index = t.type({ weight_map: t.UnknownRecord })
 
+/** Tensor name to file name. */
 type WeightMap = ReadonlyMap<string, string>
 
-/** Tensor name to file name; `field` where a name is no text or leaves the folder. */
-const weightMapOf = (name: string, json: unknown): E.Either<SluiceError, WeightMap> => {
-  const decoded = Index.decode(json)
-  if (E.isLeft(decoded))
-    return E.left(fileError('field', name, 'weight_map: expected an object from tensor names to file names'))
-  const entries = Object.entries(decoded.right.weight_map)
-  const [first, ...rest] = entries
-    .filter(([, file]) => typeof file !== 'string' || !staysInside(file))
-    .map(([tensor, file]) =>
-      fileError(
-        'field',
-        name,
-        `weight_map: ${tensor}: expected the name of a file in this folder, found ${JSON.stringify(file)}`,
-      ),
-    )
-  return first === undefined ? E.right(new Map(entries as [string, string][])) : E.left(several([first, ...rest]))
-}
+/** The map of an index; `field` where a file name is no text or leaves the folder. */
+const weightMapOf = (name: string, text: string): E.Either<SluiceError, WeightMap> =>
+  F.pipe(
+    parseJson(text, name),
+    E.flatMap(json => decodeJson(Index, json, name)),
+    E.flatMap(({ weight_map }) => {
+      const entries = Object.entries(weight_map)
+      const [first, ...rest] = entries
+        .filter(([, file]) => typeof file !== 'string' || !staysInside(file))
+        .map(([tensor, file]) => ({
+          path: at('weight_map', tensor),
+          message: `expected the name of a file in this folder, found ${brief(file)}`,
+        }))
+      return first === undefined
+        ? E.right(new Map(entries as [string, string][]))
+        : E.left(fieldErrors(name, [first, ...rest]))
+    }),
+  )
 
 /** All shards of an index as one file. Every missing shard and every tensor missing from its shard are reported together. */
 const readSharded = (folder: Folder, index: ByteSource): Door<TensorFile> =>
   F.pipe(
     textOf(index),
-    TE.flatMapEither(text => parseJson(index.name, text)),
-    TE.flatMapEither(json => weightMapOf(index.name, json)),
+    TE.flatMapEither(text => weightMapOf(index.name, text)),
     TE.bindTo('weightMap'),
     TE.bind('shards', ({ weightMap }) => TE.fromTask(openShards(folder, weightMap))),
     TE.flatMapEither(({ weightMap, shards }) => joined(folder, index.name, weightMap, shards)),
@@ -114,8 +116,6 @@ const joined = (
         fileError('missing tensor', join(folder.name, file), `${tensor} is not there, although ${name} says so`),
       )
   }
-  const [first, ...rest] = [...unreadable, ...absent]
-  if (first !== undefined) return E.left(several([first, ...rest]))
   const metadata = [...shards.values()].flatMap(shard => (E.isRight(shard) ? [...shard.right.metadata] : []))
-  return E.right({ name, tensors, metadata: new Map(metadata) })
+  return unless([...unreadable, ...absent], name, () => ({ name, tensors, metadata: new Map(metadata) }))
 }

@@ -5,7 +5,7 @@
  *
  * Why not a package: pickleparser, the only one that reads protocols 0 to 5, does not end on some programs of six bytes
  * (a negative BINBYTES moves it backwards), reads negative integers as huge ones and spreads lists over the call stack.
- * Every step here takes time and memory in proportion to the bytes it reads, so no program can hang or fill memory.
+ * Every step here takes time and memory in proportion to the bytes it reads, and their number is limited, so no program can hang or fill memory.
  *
  * Source: CPython, Lib/pickletools.py; the restrictions are those of PyTorch, torch/_weights_only_unpickler.py.
  */
@@ -58,13 +58,15 @@ const damaged = (why: string): Refused => new Refused('format', why)
  */
 export const runPickle = (program: Uint8Array, calls: PickleCalls): E.Either<PickleRefusal, unknown> => {
   try {
-    return E.right(run(program, calls))
+    return E.right(valueOf(program, calls))
   } catch (reason) {
     if (reason instanceof Refused) return E.left(reason.refusal)
     return E.left({ kind: 'format', why: `the pickle is damaged: ${(reason as Error).message}` })
   }
 }
 
+/** Describing a tensor takes about forty steps; each may make a value of a few hundred bytes. */
+const mostSteps = 2 ** 22
 /** Text of a number beyond this is no number anybody saved. */
 const longestNumber = 255
 
@@ -77,7 +79,7 @@ const longOf = (bytes: Uint8Array): number | bigint => {
   return integer(BigInt.asIntN(bytes.length * 8, BigInt(`0x0${hex}`)))
 }
 
-const run = (program: Uint8Array, { call, persistent }: PickleCalls): unknown => {
+const valueOf = (program: Uint8Array, { call, persistent }: PickleCalls): unknown => {
   const view = new DataView(program.buffer, program.byteOffset, program.byteLength)
   const text = new TextDecoder()
   const memo = new Map<number, unknown>()
@@ -289,12 +291,13 @@ const run = (program: Uint8Array, { call, persistent }: PickleCalls): unknown =>
   }
 
   const stop = 0x2e
-  for (;;) {
+  for (let step = 0; step < mostSteps; step++) {
     const opcode = u8()
     if (opcode === stop) return pop()
-    const step = steps[opcode]
-    if (step === undefined)
+    const run = steps[opcode]
+    if (run === undefined)
       throw damaged(`opcode 0x${opcode.toString(16)} at byte ${at - 1} of the pickle is not one torch.save writes`)
-    step()
+    run()
   }
+  throw damaged(`the pickle has more than ${mostSteps} steps`)
 }

@@ -7,12 +7,13 @@
  */
 import { either as E, function as F, taskEither as TE } from 'fp-ts'
 import * as t from 'io-ts'
-import { type Door, type SluiceError, fileError, several } from '../errors.ts'
-import { type ByteSource, impostor, parseJson, utf8 } from './byte-source.ts'
-import { type TensorEntry, type TensorFile, dtypeBytes, isDtype, bytesOf, tensorEntry } from './tensor-file.ts'
+import { type Door, type SluiceError, fileError } from '../errors.ts'
+import { brief, parseJson, problemsOf } from '../json.ts'
+import { type ByteSource, impostor, utf8 } from './byte-source.ts'
+import { type TensorEntry, type TensorFile, bytesOf, dtypeBytes, isDtype, tensorEntry, unless } from './tensor-file.ts'
 
-/** The public reader has the same limit. */
-const largestHeader = 100_000_000
+/** Room for two hundred thousand tensors. A hostile JSON text takes thirty times its size in memory. */
+const largestHeader = 2 ** 25
 
 const Count = t.refinement(t.number, n => Number.isSafeInteger(n) && n >= 0, 'whole number of at least 0')
 const Place = t.type({
@@ -55,7 +56,7 @@ const tensorsOf = (source: ByteSource, header: Uint8Array): E.Either<SluiceError
   F.pipe(
     utf8(source.name, header),
     E.bindTo('text'),
-    E.bind('json', ({ text }) => parseJson(source.name, text)),
+    E.bind('json', ({ text }) => parseJson(text, source.name)),
     E.flatMap(({ text, json }) => checked(source, 8 + header.length, json, namesTwice(text))),
   )
 
@@ -77,13 +78,12 @@ const checked = (
     ...twice.map(tensor => fileError('format', name, `${tensor} stands twice in the header`)),
     ...[metadata, ...places].flatMap(one => (E.isLeft(one) ? [one.left] : [])),
   ]
-  const [first, ...rest] = mistakes.length > 0 ? mistakes : misplaced(name, placed, source.size - dataStart)
-  if (first !== undefined) return E.left(several([first, ...rest]))
-  return E.right({
+  const errors = mistakes.length > 0 ? mistakes : misplaced(name, placed, source.size - dataStart)
+  return unless(errors, name, () => ({
     name,
     tensors: new Map(placed.map(place => [place.name, entryOf(source, dataStart, place)])),
-    metadata: E.isRight(metadata) ? metadata.right : new Map(),
-  })
+    metadata: E.isRight(metadata) ? metadata.right : new Map<string, string>(),
+  }))
 }
 
 const metadataOf = (file: string, value: unknown): E.Either<SluiceError, ReadonlyMap<string, string>> =>
@@ -94,12 +94,14 @@ const metadataOf = (file: string, value: unknown): E.Either<SluiceError, Readonl
 const placeOf = (file: string, name: string, value: unknown): E.Either<SluiceError, Placed> => {
   const refuse = (why: string): E.Either<SluiceError, never> => E.left(fileError('format', file, `${name}: ${why}`))
   const decoded = Place.decode(value)
-  if (E.isLeft(decoded)) return refuse(`expected { dtype, shape, data_offsets: [begin, end] }, found ${brief(value)}`)
-  const {
-    dtype,
-    shape,
-    data_offsets: [begin, end],
-  } = decoded.right
+  if (E.isLeft(decoded))
+    return refuse(
+      problemsOf(decoded.left)
+        .map(({ path, message }) => `${path} ${message}`.trim())
+        .join(', '),
+    )
+  const { dtype, shape, data_offsets } = decoded.right
+  const [begin, end] = data_offsets
   if (!isDtype(dtype)) return refuse(`unknown dtype ${brief(dtype)}; known are ${Object.keys(dtypeBytes).join(', ')}`)
   const bytes = bytesOf(dtype, shape)
   return end - begin === bytes
@@ -107,11 +109,6 @@ const placeOf = (file: string, name: string, value: unknown): E.Either<SluiceErr
     : refuse(
         `${dtype} [${shape.join(', ')}] takes ${bytes} bytes, its data_offsets [${begin}, ${end}] give ${end - begin}`,
       )
-}
-
-const brief = (value: unknown): string => {
-  const text = JSON.stringify(value)
-  return text.length > 100 ? `${text.slice(0, 100)}…` : text
 }
 
 /** Tensors fill the data from the first byte to the last, without overlap or hole. */

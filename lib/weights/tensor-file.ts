@@ -5,7 +5,7 @@
  * Names of dtypes are those of safetensors.
  */
 import { either as E, taskEither as TE } from 'fp-ts'
-import { type Door, type SluiceError, fileError } from '../errors.ts'
+import { type Door, type SluiceError, fileError, several } from '../errors.ts'
 import { outside } from './byte-source.ts'
 import { fromBF16, fromF16, toBF16, toF16 } from './number-formats.ts'
 
@@ -59,6 +59,17 @@ export interface TensorFile {
   readonly tensors: ReadonlyMap<string, TensorEntry>
   /** what the file says about itself; texts only */
   readonly metadata: ReadonlyMap<string, string>
+}
+
+/** Errors told before the rest is only counted: a wrong file can be wrong in every tensor. */
+const mostErrors = 100
+
+/** A result where nothing went wrong, else all that went wrong with this file. */
+export const unless = <A>(errors: readonly SluiceError[], file: string, result: () => A): E.Either<SluiceError, A> => {
+  const [first, ...rest] = errors.slice(0, mostErrors)
+  const more = errors.length - mostErrors
+  const tail = more > 0 ? [fileError('format', file, `and ${more} more such mistakes`)] : []
+  return first === undefined ? E.right(result()) : E.left(several([first, ...rest, ...tail]))
 }
 
 export const sizeOf = (shape: readonly number[]): number => shape.reduce((product, n) => product * n, 1)

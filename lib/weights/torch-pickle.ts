@@ -10,17 +10,17 @@
  */
 import { either as E, function as F, taskEither as TE } from 'fp-ts'
 import * as t from 'io-ts'
-import { type Door, type FileErrorKind, type SluiceError, fileError, several } from '../errors.ts'
+import { type Door, type FileErrorKind, type SluiceError, fileError } from '../errors.ts'
 import { type ByteSource, impostor, utf8 } from './byte-source.ts'
 import { Global, Inert, type PickleCalls, runPickle } from './pickle.ts'
 import {
   type Dtype,
   type TensorEntry,
   type TensorFile,
-  bytesOf,
   dtypeBytes,
   sizeOf,
   tensorEntry,
+  unless,
 } from './tensor-file.ts'
 import { readZip } from './zip.ts'
 
@@ -138,7 +138,8 @@ export const readTorch = (source: ByteSource): Door<TensorFile> =>
     source.read(0, Math.min(source.size, 64)),
     TE.flatMapEither(start => recognised(source, start)),
     TE.flatMap(() => readZip(source)),
-    TE.flatMap(members => checkpointOf(source, members)),
+    TE.flatMapEither(members => checkpointOf(source, members)),
+    TE.flatMap(readCheckpoint),
   )
 
 const refusal = (source: ByteSource, why: string, kind: FileErrorKind = 'format'): E.Either<SluiceError, never> =>
@@ -157,28 +158,38 @@ const recognised = (source: ByteSource, start: Uint8Array): E.Either<SluiceError
     : refusal(source, 'expected a PyTorch checkpoint (a zip, beginning with PK), found something else')
 }
 
-type Members = ReadonlyMap<string, ByteSource>
+/** An opened zip that holds a pickle and, beside it, storages. */
+interface Checkpoint {
+  readonly source: ByteSource
+  readonly program: ByteSource
+  readonly beside: (member: string) => ByteSource | undefined
+}
 
-const checkpointOf = (source: ByteSource, members: Members): Door<TensorFile> => {
-  const programName = [...members.keys()].find(name => /^([^/]+\/)?data\.pkl$/.test(name))
-  const program = programName === undefined ? undefined : members.get(programName)
-  if (programName === undefined || program === undefined)
-    return TE.fromEither(refusal(source, 'the zip has no data.pkl; it is not a PyTorch checkpoint, or is damaged'))
-  if (program.size > largestPickle)
-    return TE.fromEither(refusal(source, `data.pkl has ${program.size} bytes, at most ${largestPickle} are read`))
-  const folder = programName.slice(0, -'data.pkl'.length)
+const checkpointOf = (
+  source: ByteSource,
+  members: ReadonlyMap<string, ByteSource>,
+): E.Either<SluiceError, Checkpoint> => {
+  const name = [...members.keys()].find(member => /^([^/]+\/)?data\.pkl$/.test(member))
+  const program = name === undefined ? undefined : members.get(name)
+  if (name === undefined || program === undefined)
+    return refusal(source, 'the zip has no data.pkl; it is not a PyTorch checkpoint, or is damaged')
+  const folder = name.slice(0, -'data.pkl'.length)
+  return program.size <= largestPickle
+    ? E.right({ source, program, beside: member => members.get(folder + member) })
+    : refusal(source, `data.pkl has ${program.size} bytes, at most ${largestPickle} are read`)
+}
+
+const readCheckpoint = (checkpoint: Checkpoint): Door<TensorFile> => {
+  const { source, program, beside } = checkpoint
   return F.pipe(
-    byteOrderOf(members.get(`${folder}byteorder`)),
+    byteOrderOf(beside('byteorder')),
     TE.flatMapEither(order =>
       order === 'little' ? E.right(undefined) : refusal(source, `its byte order is ${order}; only little is read`),
     ),
     TE.flatMap(() => program.read(0, program.size)),
-    TE.flatMapEither(bytes =>
-      E.mapLeft(({ kind, why }: { kind: FileErrorKind; why: string }): SluiceError =>
-        fileError(kind, source.name, explained(kind, why)),
-      )(runPickle(bytes, calls)),
-    ),
-    TE.flatMapEither(root => tensorsOf(source, members, folder, root)),
+    TE.map(bytes => runPickle(bytes, calls)),
+    TE.flatMapEither(E.mapLeft(({ kind, why }): SluiceError => fileError(kind, source.name, explained(kind, why)))),
+    TE.flatMapEither(root => tensorsOf(checkpoint, root)),
   )
 }
 
@@ -205,19 +216,18 @@ const stateOf = (root: unknown): Map<unknown, unknown> | undefined => {
   return inner instanceof Map ? inner : root
 }
 
-const tensorsOf = (
-  source: ByteSource,
-  members: Members,
-  folder: string,
-  root: unknown,
-): E.Either<SluiceError, TensorFile> => {
+const tensorsOf = (checkpoint: Checkpoint, root: unknown): E.Either<SluiceError, TensorFile> => {
+  const { source } = checkpoint
   const state = stateOf(root)
   if (state === undefined) return refusal(source, `expected a dict of tensors, found ${described(root)}`)
-  const entries = [...state].map(([name, value]) => entryOf(source, members, folder, name, value))
-  const [first, ...rest] = entries.flatMap(entry => (E.isLeft(entry) ? [entry.left] : []))
-  if (first !== undefined) return E.left(several([first, ...rest]))
+  const entries = [...state].map(([name, value]) => entryOf(checkpoint, name, value))
+  const errors = entries.flatMap(entry => (E.isLeft(entry) ? [entry.left] : []))
   const tensors = entries.flatMap(entry => (E.isRight(entry) ? [[entry.right.name, entry.right] as const] : []))
-  return E.right({ name: source.name, tensors: new Map(tensors), metadata: metadataOf(root) })
+  return unless(errors, source.name, () => ({
+    name: source.name,
+    tensors: new Map(tensors),
+    metadata: metadataOf(root),
+  }))
 }
 
 const described = (value: unknown): string =>
@@ -241,65 +251,73 @@ const metadataOf = (root: unknown): ReadonlyMap<string, string> => {
   )
 }
 
-/** A tensor whose every element is known to lie in the file. */
-const entryOf = (
-  source: ByteSource,
-  members: Members,
-  folder: string,
-  name: unknown,
-  value: unknown,
-): E.Either<SluiceError, TensorEntry> => {
-  if (typeof name !== 'string') return refusal(source, `expected names of tensors, found ${described(name)}`)
-  if (!(value instanceof View)) return refusal(source, `${name}: expected a tensor, found ${described(value)}`)
-  const { storage, offset, shape, strides } = value
-  const type = /^torch\.(?:cuda\.)?(\w+)Storage$/.exec(storage.type)?.[1] ?? ''
-  const dtype = Object.hasOwn(storageDtypes, type) ? storageDtypes[type] : undefined
-  if (dtype === undefined)
-    return refusal(source, `${name} has numbers of ${storage.type}, which is not supported`, 'dtype')
-  const member = members.get(`${folder}data/${storage.key}`)
+interface StoredNumbers {
+  readonly dtype: Dtype
+  readonly member: ByteSource
+}
+
+/** The member a storage names, known to be as long as the storage is said to be. */
+const storedOf = (
+  { source, beside }: Checkpoint,
+  name: string,
+  storage: Storage,
+): E.Either<SluiceError, StoredNumbers> => {
+  const { key, type, length } = storage
+  const kind = /^torch\.(?:cuda\.)?(\w+)Storage$/.exec(type)?.[1] ?? ''
+  const dtype = Object.hasOwn(storageDtypes, kind) ? storageDtypes[kind] : undefined
+  if (dtype === undefined) return refusal(source, `${name} has numbers of ${type}, which is not supported`, 'dtype')
+  const member = beside(`data/${key}`)
   if (member === undefined)
-    return refusal(source, `${name}: its numbers, data/${storage.key}, are not in the zip: fetch the file again`)
+    return refusal(source, `${name}: its numbers, data/${key}, are not in the zip: fetch the file again`)
   const present = Math.floor(member.size / dtypeBytes[dtype])
-  if (storage.length > present)
-    return refusal(
-      source,
-      `${name}: data/${storage.key} should have ${storage.length} numbers of ${dtype}, it has ${present}: fetch the file again`,
-    )
-  const count = sizeOf(shape)
-  const span = count === 0 ? 0 : shape.reduce((last, n, axis) => last + (n - 1) * strides[axis]!, 1)
-  if (!(offset + span <= storage.length && count <= storage.length))
+  return length <= present
+    ? E.right({ dtype, member })
+    : refusal(
+        source,
+        `${name}: data/${key} should have ${length} numbers of ${dtype}, it has ${present}: fetch the file again`,
+      )
+}
+
+/** Numbers of the storage from the first to the last a view has. */
+const spanOf = ({ shape, strides }: View): number =>
+  sizeOf(shape) === 0 ? 0 : shape.reduce((last, n, axis) => last + (n - 1) * strides[axis]!, 1)
+
+/** A tensor whose every element is known to lie in the file. */
+const entryOf = (checkpoint: Checkpoint, name: unknown, view: unknown): E.Either<SluiceError, TensorEntry> => {
+  const { source } = checkpoint
+  if (typeof name !== 'string') return refusal(source, `expected names of tensors, found ${described(name)}`)
+  if (!(view instanceof View)) return refusal(source, `${name}: expected a tensor, found ${described(view)}`)
+  const { storage, offset, shape, strides } = view
+  const span = spanOf(view)
+  if (!(offset + span <= storage.length && sizeOf(shape) <= storage.length))
     return refusal(
       source,
       `${name}: [${shape.join(', ')}] with strides [${strides.join(', ')}] from ${offset} does not fit its storage of ${storage.length} numbers`,
     )
-  const facts = { name, dtype, shape, file: source.name }
-  const size = dtypeBytes[dtype]
-  const stored = (first: number, n: number): Door<Uint8Array> => member.read((offset + first) * size, n * size)
-  if (isRowMajor(shape, strides)) return E.right(tensorEntry(facts, stored))
-  return E.right(
-    tensorEntry(facts, (first, n) =>
-      F.pipe(
-        stored(0, span),
-        TE.map(bytes => gathered(bytes, dtype, shape, strides, first, n)),
-      ),
-    ),
+  return F.pipe(
+    storedOf(checkpoint, name, storage),
+    E.map(({ dtype, member }) => {
+      const size = dtypeBytes[dtype]
+      const stored = (first: number, n: number): Door<Uint8Array> => member.read((offset + first) * size, n * size)
+      const turned = (first: number, n: number): Door<Uint8Array> =>
+        TE.map((bytes: Uint8Array) => gathered(bytes, size, view, first, n))(stored(0, span))
+      return tensorEntry({ name, dtype, shape, file: source.name }, isRowMajor(view) ? stored : turned)
+    }),
   )
 }
 
-const isRowMajor = (shape: readonly number[], strides: readonly number[]): boolean =>
+const isRowMajor = ({ shape, strides }: View): boolean =>
   sizeOf(shape) === 0 || shape.every((n, axis) => n === 1 || strides[axis] === sizeOf(shape.slice(axis + 1)))
 
-/** Elements `first` to `first + count`, counted in row-major order, of a view with any strides. */
+/** Elements `first` to `first + count` of a view, counted in row-major order, from the bytes of its span. */
 const gathered = (
   bytes: Uint8Array,
-  dtype: Dtype,
-  shape: readonly number[],
-  strides: readonly number[],
+  size: number,
+  { shape, strides }: View,
   first: number,
   count: number,
 ): Uint8Array => {
-  const size = dtypeBytes[dtype]
-  const out = new Uint8Array(bytesOf(dtype, [count]))
+  const out = new Uint8Array(count * size)
   const index = shape.map((n, axis) => Math.floor(first / sizeOf(shape.slice(axis + 1))) % n)
   let from = index.reduce((at, i, axis) => at + i * strides[axis]!, 0)
   for (let to = 0; to < count; to++) {

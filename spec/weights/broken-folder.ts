@@ -68,7 +68,7 @@ const set = (value: Json, path: Path, to: Json): Json =>
   path.length === 0 ? to : changedAt(value, path, (parent, key) => (parent[key] = to))
 const removed = (value: Json, path: Path): Json =>
   changedAt(value, path, (parent, key) =>
-    Array.isArray(parent) ? void parent.splice(Number(key), 1) : delete parent[key],
+    Array.isArray(parent) ? parent.splice(Number(key), 1) : Reflect.deleteProperty(parent, key),
   )
 
 interface Place {

@@ -6,6 +6,7 @@ import { taskEither as TE } from 'fp-ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { fileError } from '../../lib/errors.ts'
 import { fileSource, nodeFolder, readText, writeAtomically } from '../../lib/node/files.ts'
+import { blobSource } from '../../lib/weights/byte-source.ts'
 import { opened, refused } from './golden-files.ts'
 
 const bytes = (...values: readonly number[]) => TE.right(Uint8Array.from(values))
@@ -50,6 +51,13 @@ describe('reading', () => {
     expect(await refused(folder.within('..').open('ten'))).toMatchObject({ kind: 'missing file' })
     expect(await opened(nodeFolder(path.join(root, 'absent')).list)).toEqual([])
     expect(await opened(folder.list)).toContain('ten')
+  })
+  it('a blob gives the same ranges, and an error when it is gone', async () => {
+    const source = blobSource('dropped', new Blob([Uint8Array.of(0, 1, 2, 3)]))
+    expect(await opened(source.read(1, 2))).toEqual(Uint8Array.of(1, 2))
+    expect(await refused(source.read(3, 2))).toMatchObject({ kind: 'format' })
+    const gone = { size: 4, slice: () => ({ arrayBuffer: () => Promise.reject(new Error('gone')) }) }
+    expect(await refused(blobSource('gone', gone).read(0, 4))).toMatchObject({ kind: 'missing file' })
   })
   it('text that is not UTF-8 is a format error', async () => {
     const file = path.join(root, 'latin')

@@ -136,6 +136,11 @@ describe('a header that lies', () => {
     ['shape and bytes differ', { a: place('F32', [5], 0, 16) }, ['a', '20', '16']],
     ['negative size', { a: place('F32', [-4], 0, 16) }, ['a', '-4']],
     ['size as text', { a: place('F32', '4', 0, 16) }, ['a']],
+    [
+      'a size deeper than any stack',
+      `{"a": {"dtype": "U8", "shape": ${'['.repeat(1e5)}${']'.repeat(1e5)}, "data_offsets": [0, 16]}}`,
+      ['a', 'shape'],
+    ],
     ['fraction', { a: place('F32', [4.5], 0, 18) }, ['a']],
     ['sizes whose product overflows', { a: place('U8', [2 ** 52, 2 ** 52, 0], 0, 16) }, ['a']],
     ['unknown dtype', { a: place('F99', [16], 0, 16) }, ['a', 'F99']],

@@ -135,6 +135,11 @@ describe('dicts', () => {
       `${file}: a: expected a tensor, found a list\n${file}: c: expected a tensor, found a string`,
     )
   })
+  it('a checkpoint of a big-endian machine is refused', async () => {
+    const members = membersOf(torchZip(pickled(new Map([['w', tensor({})]])), new Map([['0', counting(24)]])))
+    const error = await refused(readBytes(storedZip(members.set('archive/byteorder', ascii('big')))))
+    expect(error).toMatchObject({ kind: 'format', message: expect.stringContaining('byte order is big') as string })
+  })
   it('a list at the root is refused', async () => {
     expect(await refused(readBytes(torchZip(pickled([1, 2]), new Map())))).toMatchObject({ kind: 'format' })
   })
@@ -263,6 +268,10 @@ describe('pickles', () => {
     ['another persistent object', '8002' + '4b0151' + '2e'],
   ]
   it.each(damaged)('%s is refused', (_, hex) => expect(value(hex)).toMatchObject(E.left({ kind: 'format' })))
+  it('a program longer than any checkpoint needs is refused', () => {
+    const long = program(fromHex('8002'), new Uint8Array(2 ** 22).fill(0x7d), '.')
+    expect(runPickle(long, nothing)).toMatchObject(E.left({ kind: 'format' }))
+  })
   it('a value that contains itself does no harm', () => {
     const result = runPickle(fromHex('80025d7100680061' + '2e'), nothing)
     expect(E.isRight(result) && (result.right as unknown[])[0] === result.right).toBe(true)
