@@ -43,7 +43,7 @@ const rule: Rule<Attrs> = {
     const { inputs, output } = readSignature(attrs.pattern)
     const left = namesOf(inputs[0] ?? [])
     const right = namesOf(output)
-    const twice = [left, right].flatMap(side => side.filter((n, k) => side.indexOf(n) !== k))
+    const twice = [left, right].flatMap(side => side.filter((n, k) => n !== '1' && side.indexOf(n) !== k))
     if (twice.length > 0) return { why: `'${twice[0]}' stands twice on one side`, axis: twice[0] as string }
     const lost = left.find(n => !right.includes(n) && n !== '1')
     const shape = names.infer(shapes, attrs)
