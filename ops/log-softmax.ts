@@ -1,0 +1,49 @@
+import { exp } from './exp.ts'
+import { op, size, wgsl } from '../lib/index.ts'
+import { axisRule, sampleAxis, spreadAlong, type AxisAttrs } from './along-axis.ts'
+import type { Same } from './broadcast-types.ts'
+import { logsumexp } from './logsumexp.ts'
+import { mul } from './mul.ts'
+import { sub } from './sub.ts'
+import { alongAxes } from './reduction.ts'
+import { sum } from './sum.ts'
+
+/** x - logsumexp(x) along an axis. */
+export const logSoftmaxOver: (axis: number) => Same = op('logSoftmax', {
+  args: (axis: number): AxisAttrs => ({ axis }),
+  rule: axisRule,
+  meaning:
+    ({ axis }) =>
+    x =>
+      sub(x, spreadAlong(x.shape, axis)(logsumexp(axis)(x))),
+  form: ({ attrs, shapes }) => {
+    const { rows, columns, place } = alongAxes(shapes[0]!, [attrs.axis])
+    return {
+      form: 'reduce',
+      rows,
+      columns,
+      passes: [
+        { name: 'largest', monoid: 'max', value: (load, row, column) => load(0, place(row, column)) },
+        {
+          name: 'total',
+          monoid: 'sum',
+          value: (load, row, column, folded) => wgsl`exp(${load(0, place(row, column))} - ${folded('largest')})`,
+        },
+      ],
+      finish: {
+        per: 'element',
+        value: (folded, load, row, column) =>
+          wgsl`(${load(0, place(row, column))} - ${folded('largest')} - log(${folded('total')}))`,
+        place,
+      },
+    }
+  },
+  gradient: (dy, { output, attrs: { axis } }) => {
+    const total = spreadAlong(output.shape, axis)(sum(axis)(dy))
+    return [sub(dy, mul(exp(output), total))]
+  },
+  flops: ([x]) => size.mul(4, size.prod(x!)),
+  sampleAttrs: sampleAxis,
+})
+/** Logarithm of softmax along the last axis. */
+export const logSoftmax: Same = x => logSoftmaxOver(-1)(x)
