@@ -1,0 +1,297 @@
+import {
+  and,
+  asTensor,
+  compare,
+  literal,
+  loosely,
+  minus,
+  modulo,
+  op,
+  opOf,
+  over,
+  plus,
+  select,
+  showShape,
+  size,
+  sizeOf,
+  stridesOf,
+  times,
+  type Contract,
+  type Dim,
+  type Expr,
+  type FormInputs,
+  type Gradient,
+  type Loose,
+  type Reference,
+  type Refusal,
+  type Rule,
+  type Shape,
+  type Tensor,
+} from '../lib/index.ts'
+import { flip } from './flip.ts'
+import { rearrange } from './rearrange.ts'
+
+type Pair<T> = readonly [T, T]
+export interface ConvolveOptions {
+  /** steps of the window, [rows, columns] */
+  readonly stride?: Pair<number>
+  /** zeros [before, after] rows, then columns; negative crops */
+  readonly padding?: Pair<Pair<number>>
+  /** distance of the taps of the window */
+  readonly dilation?: Pair<number>
+  /** distance that the rows and columns of x are pulled apart to, with zeros between */
+  readonly inputDilation?: Pair<number>
+  /** groups of channels that do not see each other */
+  readonly groups?: number
+}
+interface Attrs extends Required<Omit<ConvolveOptions, 'padding'>> {
+  /** zeros before the first row and column: a size, or a negative number */
+  readonly before: Pair<Dim>
+  readonly after: Pair<number>
+  /** rows and columns of the result, where a gradient knows them; `after` says nothing then */
+  readonly extent?: Pair<Dim>
+}
+type Convolve = (
+  options?: ConvolveOptions,
+) => <
+  S extends Shape,
+  C extends Dim,
+  H extends Dim,
+  W extends Dim,
+  O extends Dim,
+  I extends Dim,
+  P extends Dim,
+  Q extends Dim,
+>(
+  x: Tensor<[...S, C, H, W]>,
+  weight: Tensor<[O, I, P, Q]>,
+) => Tensor<[...S, O, Dim, Dim]>
+
+/** a - b, negative where both are numbers */
+const less = (a: Dim, b: Dim): Dim => (typeof a === 'number' && typeof b === 'number' ? a - b : size.sub(a, b))
+/** how far n taps or rows reach that stand `step` apart: (n - 1) step + 1 */
+const reach = (n: Dim, step: number): Dim => (step === 1 ? n : size.add(size.mul(size.sub(n, 1), step), 1))
+
+const extentOf = (attrs: Attrs, x: Shape, weight: Shape, side: 0 | 1): Dim | Refusal => {
+  if (attrs.extent !== undefined) return attrs.extent[side]
+  const [h, k] = [x.at(side - 2)!, weight[side + 2]!]
+  const padding = (attrs.before[side] as number) + attrs.after[side]
+  const [long, window] = [reach(h, attrs.inputDilation[side]), reach(k, attrs.dilation[side])]
+  if (typeof long === 'number' && typeof window === 'number') {
+    if (long > 0 && long + padding >= window) return Math.floor((long + padding - window) / attrs.stride[side]) + 1
+    const why = `a window of ${window} does not fit axis ${side - 2}, which is ${long}${padding === 0 ? '' : ` with padding ${padding}`}`
+    return { why, inputs: [0], axis: side - 2, sizes: [h, k] }
+  }
+  const room = padding + attrs.stride[side]
+  const padded = room >= 0 ? size.add(long, room) : size.sub(long, -room)
+  return size.floorDiv(size.sub(padded, window), attrs.stride[side])
+}
+const rule: Rule<Attrs> = {
+  sentence: ({ groups }) =>
+    groups === 1
+      ? '...s c h w, o c p q -> ...s o y x'
+      : `...s (${groups} c) h w, (${groups} o) c p q -> ...s (${groups} o) y x`,
+  infer: (shapes, attrs) => {
+    if (shapes.length !== 2) return { why: `takes 2 inputs, got ${shapes.length}`, sizes: [2, shapes.length] }
+    const [x, weight] = shapes as [Shape, Shape]
+    const { groups } = attrs
+    if (x.length < 3)
+      return {
+        why: `input 1 is ${showShape(x)}, of rank ${x.length}, should have at least 3 axes`,
+        inputs: [0],
+        sizes: [3, x.length],
+      }
+    if (weight.length !== 4)
+      return {
+        why: `input 2 is ${showShape(weight)}, of rank ${weight.length}, should have 4 axes`,
+        inputs: [1],
+        sizes: [4, weight.length],
+      }
+    const [c, o, inner] = [x.at(-3)!, weight[0]!, weight[1]!]
+    if (typeof c === 'number' && c % groups !== 0)
+      return { why: `${c} channels of input 1 do not make ${groups} groups`, inputs: [0], axis: -3, sizes: [c, groups] }
+    if (typeof o === 'number' && o % groups !== 0)
+      return {
+        why: `${o} channels of the result do not make ${groups} groups`,
+        inputs: [1],
+        axis: 0,
+        sizes: [o, groups],
+      }
+    if (size.mul(inner, groups) !== c)
+      return {
+        why: `input 1 has ${c} channels, ${size.div(c, groups)} in each of ${groups} groups, but the window of input 2 has ${inner}`,
+        inputs: [0, 1],
+        axis: 1,
+        sizes: [groups === 1 ? c : size.div(c, groups), inner],
+      }
+    const extent = [extentOf(attrs, x, weight, 0), extentOf(attrs, x, weight, 1)] as const
+    const wrong = extent.find(e => typeof e === 'object')
+    return wrong ?? [...x.slice(0, -3), o, ...(extent as readonly Dim[])]
+  },
+  sample: (draw, { groups, before, after, dilation, inputDilation }) => {
+    const inner = draw.int(1, 3)
+    const window = [draw.int(1, 3), draw.int(1, 3)]
+    const side = (k: 0 | 1): number => {
+      const least = (window[k]! - 1) * dilation[k] + 1 - (before[k] as number) - after[k]
+      return Math.max(1, Math.ceil((least - 1) / inputDilation[k]) + 1) + draw.int(0, 3)
+    }
+    const leading = Array.from({ length: draw.int(0, 2) }, () => draw.int(1, 2))
+    return [
+      [...leading, groups * inner, side(0), side(1)],
+      [groups * draw.int(1, 2), inner, ...window],
+    ]
+  },
+}
+
+const reference: Reference<Attrs> = ([x, weight], { attrs, shape, size: number }) => {
+  const { stride, dilation, inputDilation, groups } = attrs
+  const before = attrs.before.map(number) as [number, number]
+  const [o, inner, p, q] = weight!.shape as [number, number, number, number]
+  const [h, w] = x!.shape.slice(-2) as [number, number]
+  const [rows, columns] = shape.slice(-2) as [number, number]
+  const batch = shape.slice(0, -3).reduce((a, b) => a * b, 1)
+  const y = new Float64Array(batch * o * rows * columns)
+  /** the row (or column) of x that a tap of the window meets, or -1 */
+  const meet = (at: number, tap: number, side: 0 | 1, length: number): number => {
+    const position = at * stride[side] + tap * dilation[side] - before[side]
+    const inside = position >= 0 && position % inputDilation[side] === 0 && position / inputDilation[side] < length
+    return inside ? position / inputDilation[side] : -1
+  }
+  const [xStrides, wStrides] = [stridesOf([batch, groups * inner, h, w]), stridesOf(weight!.shape)]
+  let at = 0
+  for (let b = 0; b < batch; b++)
+    for (let m = 0; m < o; m++) {
+      const first = Math.floor(m / (o / groups)) * inner
+      for (let row = 0; row < rows; row++)
+        for (let column = 0; column < columns; column++, at++) {
+          let total = 0
+          for (let u = 0; u < p; u++) {
+            const r = meet(row, u, 0, h)
+            if (r < 0) continue
+            for (let v = 0; v < q; v++) {
+              const c = meet(column, v, 1, w)
+              if (c < 0) continue
+              const from = b * xStrides[0]! + first * xStrides[1]! + r * xStrides[2]! + c
+              const tap = m * wStrides[0]! + u * wStrides[2]! + v
+              for (let i = 0; i < inner; i++)
+                total += x!.data[from + i * xStrides[1]!]! * weight!.data[tap + i * wStrides[1]!]!
+            }
+          }
+          y[at] = total
+        }
+    }
+  return y
+}
+
+/**
+ * Both are convolutions again. For x: the cotangent, pulled apart by the stride, meets the window turned round. For the window: x meets
+ * the cotangent as a window whose taps are a stride apart; what was the batch is summed over, so it takes the place of the channels.
+ */
+const gradient: Gradient<Attrs> = (dy, { inputs: [x, weight], attrs }) => {
+  const { stride, dilation, inputDilation, groups, before } = attrs
+  const window = weight!.shape.slice(2) as Pair<Dim>
+  const turnedBefore = ([0, 1] as const).map(k => less(less(reach(window[k]!, dilation[k]), 1), before[k]))
+  const move = loosely(rearrange)
+  const s = (x!.shape as Shape).slice(0, -3).map((_, k) => `s${k}`)
+  const turned = flip(-2, -1)(move('(g o) i p q -> (g i) o p q', { g: groups })(weight!))
+  const dx = convolveTo({
+    stride: inputDilation,
+    dilation,
+    inputDilation: stride,
+    groups,
+    before: turnedBefore as unknown as Pair<Dim>,
+    extent: x!.shape.slice(-2) as Pair<Dim>,
+  })(dy, turned)
+  const channelsFirst = move(`${s.join(' ')} (g i) h w -> i (g ${s.join(' ')}) h w`, { g: groups })(x!)
+  const asWindow = move(`${s.join(' ')} o y x -> o ${s.length === 0 ? '1' : `(${s.join(' ')})`} y x`)(dy)
+  const dWeight = convolveTo({
+    stride: dilation,
+    dilation: stride,
+    inputDilation,
+    groups,
+    before,
+    extent: window,
+  })(channelsFirst, asWindow)
+  return [dx, move('i o p q -> o i p q')(dWeight)]
+}
+
+const form = ({ attrs, shapes, shape }: FormInputs<Attrs>): Contract => {
+  const [x, weight] = shapes as [Shape, Shape]
+  const { stride, dilation, inputDilation, groups, before, after, extent } = attrs
+  const [o, inner, ...window] = weight as [Dim, Dim, Dim, Dim]
+  const outputs = size.div(o, groups)
+  const group = (batch: readonly Expr[]): Expr => batch[0] ?? literal(0, 'index')
+  /** the row or column of x that a tap meets, and whether there is one; undefined where there always is */
+  const meet = (at: Expr, tap: Expr, side: 0 | 1): { readonly at: Expr; readonly inside: Expr | undefined } => {
+    const apart = inputDilation[side]
+    const position = minus(plus(times(at, stride[side]), times(tap, dilation[side])), sizeOf(before[side]))
+    const whole = over(position, apart)
+    if (apart === 1 && extent === undefined && before[side] === 0 && after[side] <= 0)
+      return { at: whole, inside: undefined }
+    const within = and(compare(position, '>=', 0), compare(whole, '<', sizeOf(x.at(side - 2)!)))
+    return { at: whole, inside: apart === 1 ? within : and(within, compare(modulo(position, apart), '==', 0)) }
+  }
+  return {
+    form: 'contract',
+    batch: groups === 1 ? [] : [groups],
+    m: [outputs],
+    n: [...x.slice(0, -3), ...shape.slice(-2)],
+    k: [inner, ...window],
+    a: (load, batch, [m], k) => load(1, [plus(times(group(batch), sizeOf(outputs)), m!), ...k]),
+    b: (load, batch, n, [i, u, v]) => {
+      const [rows, columns] = [meet(n.at(-2)!, u!, 0), meet(n.at(-1)!, v!, 1)]
+      const value = load(0, [...n.slice(0, -2), plus(times(group(batch), sizeOf(inner)), i!), rows.at, columns.at])
+      const inside = [rows.inside, columns.inside].filter(e => e !== undefined)
+      return inside.length === 0 ? value : select(inside.reduce(and), value, literal(0))
+    },
+    place: (batch, [m], n) => [...n.slice(0, -2), plus(times(group(batch), sizeOf(outputs)), m!), ...n.slice(-2)],
+  }
+}
+
+/**
+ * Cross-correlation of [..., C, H, W] with a window [O, C / groups, p, q] -> [..., O, H', W']: with zeros around (padding), taps and
+ * rows of x apart (dilation, inputDilation), and channels in groups. H' = floor(((H - 1) inputDilation + 1 + before + after - (p - 1)
+ * dilation - 1) / stride) + 1. Its gradients are convolutions too. Dumoulin & Visin, A guide to convolution arithmetic, 2016.
+ */
+export const convolve: Convolve = op('convolve', {
+  args: ({
+    padding = [
+      [0, 0],
+      [0, 0],
+    ],
+    ...options
+  }: ConvolveOptions = {}): Attrs =>
+    attributes({ ...options, before: [padding[0][0], padding[1][0]], after: [padding[0][1], padding[1][1]] }),
+  kinds: 'float, float -> float',
+  source: 'Dumoulin & Visin, A guide to convolution arithmetic for deep learning, arXiv:1603.07285',
+  rule,
+  reference,
+  form,
+  gradient,
+  flops: ([, weight], shape) => size.mul(2, size.mul(size.prod(shape), size.prod(weight!.slice(1)))),
+  sampleAttrs: draw => {
+    const pair = (low: number, high: number): Pair<number> => [draw.int(low, high), draw.int(low, high)]
+    return attributes({
+      stride: pair(1, 3),
+      dilation: pair(1, 2),
+      inputDilation: pair(1, 2),
+      groups: draw.int(1, 3),
+      before: pair(-1, 2),
+      after: pair(-1, 2),
+    })
+  },
+})
+const attributes = (given: Partial<Attrs>): Attrs => ({
+  stride: [1, 1],
+  dilation: [1, 1],
+  inputDilation: [1, 1],
+  groups: 1,
+  before: [0, 0],
+  after: [0, 0],
+  ...given,
+})
+/** The same op by its attributes, for its gradients: they know the size of their result. */
+const convolveTo = (given: Partial<Attrs>): ((x: Loose, weight: Loose) => Loose) => {
+  const { apply } = opOf(convolve)
+  return (x, weight) => asTensor(apply(attributes(given), [x, weight]))
+}
