@@ -3,5 +3,6 @@ import { isOp, opOf, type Op } from '../lib/index.ts'
 import * as all from './all.ts'
 
 export * from './all.ts'
+export * from './layers/index.ts'
 /** The records of all ops, in the order of the list: what the kit runs through. */
 export const ops: readonly Op[] = Object.values(all).filter(isOp).map(opOf)
