@@ -9,6 +9,7 @@
 import { axis, type Each, type Expr, type Form, type Load } from '../form/index.ts'
 import { topological, type Applied, type Node } from '../graph/index.ts'
 import { size, type Dim } from '../shape/index.ts'
+import { formOf } from './forms.ts'
 
 export interface Fusion {
   readonly order: readonly Node[]
@@ -88,15 +89,7 @@ const recomputeBudget = 6
 /** Decides for the whole graph. `maxReads` is how many buffers one kernel may read. */
 export const fuse = (outputs: readonly Node[], maxReads: number): Fusion => {
   const order = topological(outputs)
-  const forms = new Map<Node, Form>()
-  const form = (node: Applied): Form => {
-    const known = forms.get(node)
-    if (known !== undefined) return known
-    const make = node.op.form as NonNullable<typeof node.op.form>
-    const made = make({ attrs: node.attrs, inputs: node.inputs, shapes: node.inputs.map(i => i.shape), shape: node.shape })
-    forms.set(node, made)
-    return made
-  }
+  const form = (node: Applied): Form => formOf(node) as Form
   const users = new Map<Node, Set<Node>>()
   for (const node of order) for (const i of node.inputs) (users.get(i) ?? users.set(i, new Set()).get(i))?.add(node)
   const isOutput = new Set(outputs)

@@ -7,7 +7,7 @@ import { axis, unravel, type Expr, type Monoid, type Reduce } from '../form/inde
 import type { Applied } from '../graph/index.ts'
 import { size, type Dim } from '../shape/index.ts'
 import { elementOf, indent, loader, positionIn, printModule, type KernelContext, type KernelSource } from './kernel.ts'
-import { Block, stored, widen, type Module, type Text } from './wgsl.ts'
+import { Block, stored, widen, wrap, type Module, type Text } from './wgsl.ts'
 
 type Team = { readonly lanes: number; readonly meet: 'alone' | 'shuffle' | 'memory' }
 
@@ -123,7 +123,7 @@ ${indent(lines)}
 const outputIndex = (shape: readonly Dim[], rows: readonly Expr[]): readonly Expr[] => shape.map((_, k) => rows[k] as Expr)
 
 const storeAt = (made: Text, at: Text, wide: boolean, four: boolean): readonly string[] => {
-  if (wide) return [`y[(${at.text}) / 4] = ${stored(made, true)};`]
+  if (wide) return [`y[${wrap(at, 2)} / 4] = ${stored(made, true)};`]
   if (!four) return [`y[${at.text}] = ${stored(made, false)};`]
   const where = widen(at).text
   return [`let out = ${stored(made, true)};`, `let at = ${where};`, ...['x', 'y', 'z', 'w'].map(c => `y[at.${c}] = out.${c};`)]

@@ -10,6 +10,8 @@ import { halvesHelper, Module } from './wgsl.ts'
 
 /** A kernel as text, before it is bound to buffers. */
 export interface KernelSource {
+  /** operands packed for this kernel: each-nodes of the compiler's own, computed by passes before it */
+  readonly packed?: readonly Applied[]
   readonly wgsl: string
   readonly reads: readonly Node[]
   readonly sizes: readonly Dim[]

@@ -9,6 +9,7 @@ import { fuse, type Fusion } from './fuse.ts'
 import { eachKernel } from './kernel-each.ts'
 import { reduceKernel } from './kernel-reduce.ts'
 import { contractKernel } from './kernel-contract.ts'
+import { packing } from './contract/panels.ts'
 import { wholeKernel } from './kernel-whole.ts'
 import type { KernelContext, KernelSource } from './kernel.ts'
 import type { BufferPlan, DeviceProfile, Lowered, Pass, Storage } from './pass.ts'
@@ -41,14 +42,23 @@ export const lower = (outputs: Outputs, options: LowerOptions): Lowered => {
   }
   const passes: Pass[] = []
   const prepare: Pass[] = []
-  for (const node of fusion.order) {
-    if (!fusion.kept(node) || (node.role !== 'applied' && !isFilled(node))) continue
-    const source = kernelOf({ fusion, profile, root: node, storageOf: n => bufferOf(n).storage })
+  const packings = new Map<string, Node>()
+  const storageOf = (node: Node): Storage => bufferOf(canonical(node)).storage
+  const canonical = (node: Node): Node => packings.get(packingKey(node)) ?? node
+  const emit = (node: Node): void => {
+    const source = kernelOf({ fusion, profile, root: node, storageOf })
+    for (const packed of source.packed ?? []) {
+      const key = packingKey(packed)
+      if (packings.has(key)) continue
+      packings.set(key, packed)
+      if (packed.inputs.every(n => fixed.has(n))) fixed.add(packed)
+      emit(packed)
+    }
     const pass: Pass = {
       label: labelOf(fusion, node),
       path: node.origin.path,
       wgsl: source.wgsl,
-      reads: source.reads.map(n => ({ buffer: bufferOf(n) })),
+      reads: source.reads.map(n => ({ buffer: bufferOf(canonical(n)) })),
       write: { buffer: bufferOf(node) },
       sizes: source.sizes,
       grid: source.grid,
@@ -58,6 +68,13 @@ export const lower = (outputs: Outputs, options: LowerOptions): Lowered => {
     }
     ;(fixed.has(node) ? prepare : passes).push(pass)
   }
+  // an operand packed for a kernel: equal packings of the same nodes are made once
+  const ids = new Map<Node, number>()
+  const packingKey = (node: Node): string => {
+    if (node.role !== 'applied' || node.op.name !== packing) return ''
+    return `${JSON.stringify(node.attrs)} ${node.inputs.map(n => ids.get(n) ?? ids.set(n, ids.size).get(n)).join(' ')}`
+  }
+  for (const node of fusion.order) if (fusion.kept(node) && (node.role === 'applied' || isFilled(node))) emit(node)
   // states and inputs that only pass through have memory too
   const planned = results.map(bufferOf)
   const states = wanted.slice(tensors.length + next.length).map(bufferOf)
@@ -73,7 +90,7 @@ export const lower = (outputs: Outputs, options: LowerOptions): Lowered => {
 /** an output that is one number everywhere has to be written by a kernel */
 const isFilled = (node: Node): boolean => node.role === 'constant' && typeof node.value === 'number'
 
-const onlyWeights = (order: readonly Node[]): ReadonlySet<Node> => {
+const onlyWeights = (order: readonly Node[]): Set<Node> => {
   const fixed = new Set<Node>()
   for (const node of order) {
     const still = node.role === 'parameter' || node.role === 'constant' || (node.role === 'applied' && node.inputs.length > 0 && node.inputs.every(i => fixed.has(i)))
@@ -83,16 +100,16 @@ const onlyWeights = (order: readonly Node[]): ReadonlySet<Node> => {
   return fixed
 }
 
-const storageOf = (kind: Kind): Storage => (kind === 'float' ? 'f32' : 'i32')
+const plainStorage = (kind: Kind): Storage => (kind === 'float' ? 'f32' : 'i32')
 const planBuffer = (node: Node, id: number, fixed: boolean, weights: 'f32' | 'f16'): BufferPlan => {
   const base = { id, kind: node.kind, elements: size.prod(node.shape) }
-  if (node.role === 'input') return { ...base, label: node.name, storage: storageOf(node.kind), holds: { what: 'input', source: node } }
-  if (node.role === 'state') return { ...base, label: node.name, storage: storageOf(node.kind), holds: { what: 'state', source: node } }
+  if (node.role === 'input') return { ...base, label: node.name, storage: plainStorage(node.kind), holds: { what: 'input', source: node } }
+  if (node.role === 'state') return { ...base, label: node.name, storage: plainStorage(node.kind), holds: { what: 'state', source: node } }
   if (node.role === 'parameter') return { ...base, label: node.name, storage: weights, holds: { what: 'parameter', source: node } }
   if (node.role === 'constant' && typeof node.value !== 'number')
-    return { ...base, label: 'table', storage: storageOf(node.kind), holds: { what: 'table', values: node.value } }
+    return { ...base, label: 'table', storage: plainStorage(node.kind), holds: { what: 'table', values: node.value } }
   const label = node.labels.at(-1) ?? (node.role === 'applied' ? node.op.name : 'constant')
-  return { ...base, label, storage: storageOf(node.kind), holds: { what: fixed ? 'prepared' : 'work' } }
+  return { ...base, label, storage: plainStorage(node.kind), holds: { what: fixed ? 'prepared' : 'work' } }
 }
 
 const kernelOf = (context: KernelContext): KernelSource => {

@@ -2,7 +2,8 @@
  * From the graph a user built to the graph that is compiled: composites without a form become their meaning, every op's own `simplify`
  * is asked, and equal nodes become one (what each node is, is its key). Rules live with the ops; here they are only applied.
  */
-import { asTensor, nodeOf, rewrite, type Applied, type Loose, type Node } from '../graph/index.ts'
+import { nodeOf, rewrite, type Node } from '../graph/index.ts'
+import { formOf, meaningOf } from './forms.ts'
 
 /** One node for one key: nodes that are equal by op, attributes and inputs become the same object. */
 const unifier = (): ((node: Node) => Node) => {
@@ -29,9 +30,6 @@ const unifier = (): ((node: Node) => Node) => {
   }
 }
 
-const meaningOf = (node: Applied): Node =>
-  nodeOf((node.op.meaning as NonNullable<typeof node.op.meaning>)(node.attrs)(...node.inputs.map(i => asTensor<Loose>(i))))
-
 /** The compiled graph for these outputs: for every output the node that stands for it. */
 export const simplify = (outputs: readonly Node[]): readonly Node[] => {
   const unify = unifier()
@@ -39,9 +37,7 @@ export const simplify = (outputs: readonly Node[]): readonly Node[] => {
     if (node.role !== 'applied') return unify(node)
     const simpler = node.op.simplify?.(node, node.attrs)
     if (simpler !== undefined) return nodeOf(simpler)
-    if (node.op.form !== undefined) return unify(node)
-    if (node.op.meaning === undefined) throw new TypeError(`op '${node.op.name}' has neither a form nor a meaning: it cannot be compiled`)
-    return meaningOf(node)
+    return formOf(node) === undefined ? meaningOf(node) : unify(node)
   })
   return outputs.map(o => to.get(o) as Node)
 }

@@ -324,8 +324,9 @@ export const floatLiteral = (value: number): string => {
   if (Number.isNaN(value)) throw new RangeError('a kernel cannot hold NaN as a constant')
   const finite = Math.max(-largest, Math.min(largest, value))
   const rounded = Math.fround(finite)
-  const short = String(Number(rounded.toPrecision(9)))
-  const text = Math.fround(Number(short)) === rounded ? short : String(rounded)
+  // the shortest decimal that rounds to the same f32
+  const digits = [1, 2, 3, 4, 5, 6, 7, 8, 9].find(p => Math.fround(Number(rounded.toPrecision(p))) === rounded) ?? 9
+  const text = String(Number(rounded.toPrecision(digits)))
   return /[.e]/.test(text) ? (text.includes('e') && !text.includes('.') ? text.replace('e', '.0e') : text) : `${text}.0`
 }
 

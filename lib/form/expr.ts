@@ -101,6 +101,10 @@ const arith = (op: '+' | '-' | '*' | '/' | '%', a: Expr, b: Expr): Expr => {
   if (op === '*' && is(a, 1)) return b
   if (op === '*' && (is(a, 0) || is(b, 0))) return literal(0, 'index')
   if (op === '%' && is(b, 1)) return literal(0, 'index')
+  if (op === '+') {
+    const whole = rejoined(a, b)
+    if (whole) return whole
+  }
   if (op === '/' || op === '%') {
     if (below(a, b)) return op === '/' ? literal(0, 'index') : a
     if (a.e === 'arith' && a.op === '+' && below(a.b, b)) {
@@ -119,10 +123,18 @@ const exactly = (a: Expr, b: Expr): Expr | undefined => {
   if (isNumber(a.b) && isNumber(b) && a.b.value % b.value === 0) return times(a.a, a.b.value / b.value)
   return undefined
 }
-const sameExpr = (a: Expr, b: Expr): boolean =>
-  a === b ||
-  (isNumber(a) && isNumber(b) && a.value === b.value) ||
-  (a.e === 'size' && b.e === 'size' && a.dim === b.dim)
+/** x where a + b is visibly (x / n) * n + x % n */
+const rejoined = (a: Expr, b: Expr): Expr | undefined => {
+  if (b.e !== 'arith' || b.op !== '%' || a.e !== 'arith' || a.op !== '*' || !sameExpr(a.b, b.b)) return undefined
+  return a.a.e === 'arith' && a.a.op === '/' && sameExpr(a.a.b, b.b) && sameExpr(a.a.a, b.a) ? b.a : undefined
+}
+const sameExpr = (a: Expr, b: Expr): boolean => {
+  if (a === b) return true
+  if (isNumber(a)) return isNumber(b) && a.value === b.value
+  if (a.e === 'size') return b.e === 'size' && a.dim === b.dim
+  if (a.e === 'axis') return b.e === 'axis' && a.axis === b.axis
+  return a.e === 'arith' && b.e === 'arith' && a.op === b.op && sameExpr(a.a, b.a) && sameExpr(a.b, b.b)
+}
 
 export const plus = (a: Expr | number, b: Expr | number): Expr => arith('+', asIndex(a), asIndex(b))
 export const minus = (a: Expr | number, b: Expr | number): Expr => arith('-', asIndex(a), asIndex(b))

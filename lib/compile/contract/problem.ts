@@ -22,6 +22,8 @@ export interface Problem {
   readonly value: Expr
   readonly position: Expr
   readonly flops: Dim
+  /** the element of b at any (batch, n, k): for packing */
+  readonly elementOfB: (batch: Expr, n: Expr, k: Expr) => Expr
 }
 
 const flat = (name: string, shape: readonly Dim[]): readonly Expr[] => unravel(axis(name, size.prod(shape)), shape)
@@ -53,6 +55,10 @@ const arrange = (context: KernelContext, anchor: Applied, form: Contract, exchan
     value,
     position: positionIn(root, index),
     flops: size.mul(2, size.prod([batch, m, n, k])),
+    elementOfB: (batchAt, nAt, kAt) => {
+      const at = [unravel(batchAt, form.batch), unravel(nAt, nShape), unravel(kAt, form.k)] as const
+      return exchange ? form.a(load, ...at) : form.b(load, ...at)
+    },
   }
 }
 

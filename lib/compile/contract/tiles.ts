@@ -5,7 +5,7 @@
  */
 import { size, type Dim } from '../../shape/index.ts'
 import { indent, printModule, type KernelSource } from '../kernel.ts'
-import { Block, stored, widen, type Module, type Text } from '../wgsl.ts'
+import { Block, stored, widen, wrap, type Module, type Text } from '../wgsl.ts'
 import { runsAlong, type Problem } from './problem.ts'
 
 const columns = 4
@@ -75,7 +75,7 @@ const innerLoop = (problem: Problem, module: Module, inner: 'dot' | 'columns' | 
     ])
   if (inner === 'columns' && aAlongK)
     return forK(4, [
-      ...range(4).flatMap(d => at(b, `b${d}`, { n: 'n0', k: d === 0 ? 'k' : `(k + ${d})` }, 'n')),
+      ...range(4).flatMap(d => at(b, `b${d}`, { n: 'n0', k: d === 0 ? 'k' : `k + ${d}` }, 'n')),
       ...range(rows).flatMap(r => [...at(a, `a${r}`, { m: `m_${r}` }, 'k'), `sum${r} += ${['x', 'y', 'z', 'w'].map((c, d) => `a${r}.${c} * b${d}`).join(' + ')};`]),
     ])
   if (inner === 'columns')
@@ -87,12 +87,16 @@ const innerLoop = (problem: Problem, module: Module, inner: 'dot' | 'columns' | 
   ])
 }
 
-/** The end of a tile: epilogue and store, in one loop over its rows (every store site costs compile time). */
-export const storeTile = (problem: Problem, module: Module, rows: number): { readonly lines: readonly string[]; readonly wide: boolean } => {
+/**
+ * The end of a tile: epilogue and store of `sums`, in one loop over its rows (every store site costs compile time). The tile begins at
+ * m0, n0; `ragged` says that n0 itself may lie outside.
+ */
+export const storeTile = (problem: Problem, module: Module, rows: number, ragged = false): { readonly lines: readonly string[]; readonly wide: boolean } => {
   const { context, m, n, value, position } = problem
   const wide = runsAlong(context, problem, 'n', position)
   const folded = (text: string, spread: Text['spread']) => (): Text => ({ text, precedence: 4, spread, aligned: false, kind: 'float' })
-  const guard = typeof m === 'number' && m % rows === 0 ? undefined : `m < ${module.size(m)}`
+  const outside = [...(typeof m === 'number' && m % rows === 0 ? [] : [`m < ${module.size(m)}`]), ...(ragged ? [`n0 < ${module.size(n)}`] : [])]
+  const guard = outside.length === 0 ? undefined : outside.join(' && ')
   const rowLoop = (lines: readonly string[]): readonly string[] => [
     `for (var r = 0; r < ${rows}; r++) {`,
     indent(['let m = m0 + r;', ...(guard === undefined ? lines : [`if (${guard}) {`, indent(lines), '}'])]),
@@ -101,7 +105,7 @@ export const storeTile = (problem: Problem, module: Module, rows: number): { rea
   if (wide) {
     const block = new Block(module, { axis: a => (a === 'n' ? 'n0' : a), four: 'n', folded: folded('sums[r]', 'vector') })
     const [made, at] = block.print(value, position) as [Text, Text]
-    return { lines: rowLoop([...block.lines, `y[(${at.text}) / 4] = ${stored(made, true)};`]), wide }
+    return { lines: rowLoop([...block.lines, `y[${wrap(at, 2)} / 4] = ${stored(made, true)};`]), wide }
   }
   const block = new Block(module, { axis: a => a, folded: folded('sums[r][c]', 'uniform') })
   const [made, at] = block.print(value, position) as [Text, Text]

@@ -1,0 +1,129 @@
+/**
+ * The fast schedule where loads are dear and shuffles cheap (lavapipe: a load costs about twenty multiply-adds). One subgroup of eight
+ * makes 16 rows by 32 columns: a lane owns four columns, reads b as one vec4 a step from panels packed for that, and a arrives as one
+ * vec4 a lane, handed round by subgroupShuffle. Weights are packed once (`prepare`); an operand that arrives at run time is packed by a
+ * pass that counts.
+ */
+import { and, compare, literal, plus, select, sizeOf, times, type Expr, type Form } from '../../form/index.ts'
+import { nodeOf, op, type AnyTensor, type Applied, type Node } from '../../graph/index.ts'
+import { size, type Dim, type Shape } from '../../shape/index.ts'
+import { indent, printModule, type KernelSource } from '../kernel.ts'
+import { Block, widen, type Text } from '../wgsl.ts'
+import { runsAlong, type Problem } from './problem.ts'
+import { storeTile } from './tiles.ts'
+
+const lanes = 8
+const rows = 16
+const width = 4 * lanes
+/** below this many FLOP the plain schedule wins: it compiles in a tenth of the time */
+const worthwhile = 2e7
+
+/** Does the schedule fit the device and the problem? */
+export const panelsFit = (problem: Problem): boolean => {
+  const { context, k, n, flops, m } = problem
+  const { profile } = context
+  if (profile.tuning !== 'lavapipe' || profile.subgroup[0] !== lanes || profile.subgroup[1] !== lanes) return false
+  if (typeof k !== 'number' || k % 4 !== 0 || typeof n !== 'number' || n < width) return false
+  if (typeof m === 'number' && m < 4) return false
+  if (typeof flops === 'number' && flops < worthwhile) return false
+  if (typeof flops !== 'number' && k * n < 65536) return false
+  return runsAlong(context, problem, 'k', problem.a)
+}
+
+/** the name of the compiler's own each-op that packs an operand */
+export const packing = 'packPanels'
+interface Panels {
+  /** which element goes where, to tell equal packings of the same nodes */
+  readonly of: string
+  readonly shape: Shape
+}
+/** An each-node of the compiler's own: what it computes is an expression that is closed over. */
+const pack = (panels: Panels, inputs: readonly Node[], form: Form): Applied => {
+  const packPanels: (panels: Panels) => (...xs: AnyTensor[]) => AnyTensor = op(packing, {
+    args: (p: Panels) => p,
+    rule: { sentence: () => 'n k -> panels k 32', infer: (_: readonly Shape[], p: Panels) => p.shape, sample: () => [] },
+    form: () => form,
+    flops: () => 0,
+  })
+  return nodeOf(packPanels(panels)(...inputs)) as Applied
+}
+
+export const panels = (problem: Problem): KernelSource => {
+  const { context, batch, m, n, k } = problem
+  const deep = Math.ceil(Number(k) / width) * width
+  const across = Math.ceil(Number(n) / width)
+  const shape = [batch, across, deep, width]
+  const element = (index: readonly Expr[]): Expr => {
+    const [b, p, kAt, c] = index as [Expr, Expr, Expr, Expr]
+    const nAt = plus(times(p, width), c)
+    const inK = Number(k) === deep ? undefined : compare(kAt, '<', sizeOf(k))
+    const inN = Number(n) === across * width ? undefined : compare(nAt, '<', sizeOf(n))
+    const inside = inK !== undefined && inN !== undefined ? and(inK, inN) : (inK ?? inN)
+    const x = problem.elementOfB(b, nAt, kAt)
+    return inside === undefined ? x : select(inside, x, literal(0))
+  }
+  const symbolic = element(shape.map((extent, i) => ({ e: 'axis', axis: `p${i}`, extent })))
+  const sources = leavesOf(symbolic)
+  const packed = pack({ of: addressOf(symbolic), shape }, sources, { form: 'each', value: (_, index) => element(index) })
+  const rowTiles = size.floorDiv(size.add(m, rows - 1), rows)
+  const count = size.prod([batch, rowTiles, across])
+
+  const source = printModule({ ...context }, module => {
+    const name = module.buffer(packed).name
+    const aBlock = new Block(module, { axis: a => (a === 'm' ? 'm0 + r' : a), four: 'k' }, 'a_')
+    const [a] = aBlock.print(problem.a) as [Text]
+    const rest = Number(k) === deep ? widen(a).text : `select(vec4f(0.0), ${widen(a).text}, k < ${k})`
+    const { lines, wide } = storeTile(problem, module, rows, Number(n) % width !== 0)
+    const each = Array.from({ length: rows }, (_, r) => r)
+    const steps = each.map(r => `{ let a = subgroupShuffle(row[${r}], s); sum${r} += a.x * b0 + a.y * b1 + a.z * b2 + a.w * b3; }`)
+    const body = `@compute @workgroup_size(${lanes})
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
+  let tile = i32(group.y * 32768u + group.x);
+  if (tile >= ${module.size(count)}) { return; }
+  let column = tile % ${across};
+  let m0 = tile / ${across} % ${module.size(rowTiles)} * ${rows};
+${batch === 1 ? '' : `  let batch = tile / ${module.size(size.mul(across, rowTiles))};\n`}  let n0 = column * ${width} + i32(lane) * 4;
+  let panel = ${batch === 1 ? 'column' : `(batch * ${across} + column)`} * ${deep * lanes} + i32(lane);
+  let count = min(${rows}, ${module.size(m)} - m0); // not a constant on purpose: loops up to it stay loops
+  var row: array<vec4f, ${rows}>;
+${indent(each.map(r => `var sum${r} = vec4f(0.0);`))}
+  for (var k0 = 0; k0 < ${deep}; k0 += ${width}) {
+    let k = k0 + i32(lane) * 4;
+    for (var r = 0; r < count; r++) {
+${indent([...aBlock.lines, `row[r] = ${rest};`], '      ')}
+    }
+    for (var s = 0u; s < ${lanes}u; s++) {
+      let at = panel + (k0 + i32(s) * 4) * ${lanes};
+      let b0 = ${name}[at];
+      let b1 = ${name}[at + ${lanes}];
+      let b2 = ${name}[at + ${2 * lanes}];
+      let b3 = ${name}[at + ${3 * lanes}];
+${indent(steps, '      ')}
+    }
+  }
+  var sums: array<vec4f, ${rows}>;
+${indent(each.map(r => `sums[${r}] = sum${r};`))}
+${indent(lines)}
+}
+`
+    return { body, output: { wide }, grid: [count, 1, 1], enable: ['subgroups'] }
+  })
+  return { ...source, packed: [packed] }
+}
+
+/** an expression as text, with nodes left out: they are the packing's inputs */
+const addressOf = (x: Expr): string => JSON.stringify(x, (key, value: unknown) => (key === 'of' ? 0 : value))
+const leavesOf = (x: Expr): readonly Node[] => {
+  const found = new Set<Node>()
+  const visit = (y: Expr): void => {
+    if (y.e === 'load') {
+      found.add(y.of)
+      y.index.forEach(visit)
+    } else if (y.e === 'arith' || y.e === 'compare' || y.e === 'and') [y.a, y.b].forEach(visit)
+    else if (y.e === 'select') [y.cond, y.yes, y.no].forEach(visit)
+    else if (y.e === 'convert') visit(y.x)
+    else if (y.e === 'wgsl') y.holes.forEach(visit)
+  }
+  visit(x)
+  return [...found]
+}
