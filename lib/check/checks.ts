@@ -190,10 +190,11 @@ const declared = (op: Op, output: Node, dy: Node): readonly (AnyTensor | undefin
       `its gradient gives ${own.length} cotangents for ${inputs.length} inputs (undefined for one that has none)`,
     )
   own.forEach((c, k) => {
-    if (c !== undefined && showShape(c.shape) !== showShape(inputs[k]!.shape as Shape))
-      throw new Error(
-        `its gradient for input ${k + 1} has shape ${showShape(c.shape)}, the input ${showShape(inputs[k]!.shape as Shape)}`,
-      )
+    const shapes: readonly (Shape | undefined)[] = [c?.shape, inputs[k]!.shape as Shape]
+    // names may say one size in two ways; numbers may not
+    const known = shapes.every(s => s?.every(d => typeof d === 'number') === true)
+    if (known && shapes[0]!.join() !== shapes[1]!.join())
+      throw new Error(`its gradient for input ${k + 1} has shape [${shapes[0]!}], the input [${shapes[1]!}]`)
   })
   return own
 }
