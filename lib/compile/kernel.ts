@@ -6,14 +6,14 @@ import type { Applied, Node } from '../graph/index.ts'
 import type { Dim } from '../shape/index.ts'
 import type { Fusion } from './fuse.ts'
 import type { DeviceProfile } from './pass.ts'
-import { halvesHelper, Module } from './wgsl.ts'
+import { halvesHelper, Module, type Read } from './wgsl.ts'
 
 /** A kernel as text, before it is bound to buffers. */
 export interface KernelSource {
   /** operands packed for this kernel: each-nodes of the compiler's own, computed by passes before it */
   readonly packed?: readonly Applied[]
   readonly wgsl: string
-  readonly reads: readonly Node[]
+  readonly reads: readonly Read[]
   readonly sizes: readonly Dim[]
   readonly grid: readonly [Dim, Dim, Dim]
   readonly features: readonly GPUFeatureName[]
@@ -54,7 +54,7 @@ const reserved = new Set(['y', 'q', 'i', 'm', 'n', 'k', 'group', 'lane', 'sizes'
 
 /** Prints a module twice: once to learn which buffers are read one number at a time, then for good. */
 export const printModule = (context: KernelContext, print: (module: Module) => { readonly body: string; readonly output: { readonly wide: boolean }; readonly grid: KernelSource['grid']; readonly enable?: readonly string[] }): KernelSource => {
-  const make = (narrow: ReadonlySet<Node>): Module => new Module(bufferName, context.storageOf, narrow)
+  const make = (narrow: ReadonlySet<Node>): Module => new Module(bufferName, { storageOf: context.storageOf, maxBinding: context.profile.maxBinding }, narrow)
   const draft = make(new Set())
   print(draft)
   const module = make(draft.narrow)

@@ -58,13 +58,13 @@ export const lower = (outputs: Outputs, options: LowerOptions): Lowered => {
       label: labelOf(fusion, node),
       path: node.origin.path,
       wgsl: source.wgsl,
-      reads: source.reads.map(n => ({ buffer: bufferOf(canonical(n)) })),
+      reads: source.reads.map(({ node: n, slice }) => ({ buffer: bufferOf(canonical(n)), ...(slice === undefined ? {} : { slice }) })),
       write: { buffer: bufferOf(node) },
       sizes: source.sizes,
       grid: source.grid,
       features: source.features,
       flops: flopsOf(fusion, node),
-      bytes: size.mul(4, size.sum([...source.reads, node].map(n => size.prod(n.shape)))),
+      bytes: size.mul(4, size.sum([...new Set([...source.reads.map(r => r.node), node])].map(n => size.prod(n.shape)))),
     }
     ;(fixed.has(node) ? prepare : passes).push(pass)
   }

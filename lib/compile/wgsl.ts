@@ -28,23 +28,32 @@ export class Module {
   /** buffers that some load reads one number at a time; known from the first printing */
   readonly narrow = new Set<Node>()
   private readonly known: ReadonlySet<Node>
-  private readonly storageOf: (node: Node) => 'f32' | 'i32' | 'f16'
+  private readonly memory: Memory
 
-  constructor(nameOf: (node: Node) => string, storageOf: (node: Node) => 'f32' | 'i32' | 'f16', narrow: ReadonlySet<Node> = new Set()) {
+  constructor(nameOf: (node: Node) => string, memory: Memory, narrow: ReadonlySet<Node> = new Set()) {
     this.nameOf = nameOf
-    this.storageOf = storageOf
+    this.memory = memory
     this.known = narrow
   }
-  get reads(): readonly Node[] {
-    return [...this.buffers.keys()]
+  /** What is bound, in order: a buffer above the binding limit as several windows. */
+  get reads(): readonly Read[] {
+    return [...this.buffers.keys()].flatMap((node): Read[] => {
+      const { windows, size } = windowsOf(node, this.memory)
+      if (windows === 1) return [{ node }]
+      const total = node.shape.reduce<number>((n, d) => n * Number(d), 1)
+      return Array.from({ length: windows }, (_, w) => ({ node, slice: { first: w * size, count: Math.min(size, total - w * size) } }))
+    })
   }
   get sizes(): readonly Dim[] {
     return this.words
   }
-  buffer(node: Node): { name: string; wide: boolean; storage: 'f32' | 'i32' | 'f16' } {
+  /** the name of a buffer in the text, and how one of its elements is read */
+  buffer(node: Node): { name: string; wide: boolean; storage: 'f32' | 'i32' | 'f16'; at: (i: string) => string } {
     let found = this.buffers.get(node)
     if (found === undefined) this.buffers.set(node, (found = { name: this.unique(this.nameOf(node)), wide: !this.known.has(node) }))
-    return { ...found, storage: this.storageOf(node) }
+    const { name } = found
+    const whole = windowsOf(node, this.memory).windows === 1
+    return { ...found, storage: this.memory.storageOf(node), at: i => (whole ? `${name}[${i}]` : `${name}_at(${i})`) }
   }
   private unique(name: string): string {
     const n = (this.names.get(name) ?? 0) + 1
@@ -66,8 +75,13 @@ export class Module {
   head(output: { kind: Kind; wide: boolean }, options: { readonly enable?: readonly string[] } = {}): string {
     const lines = (options.enable ?? []).map(e => `enable ${e};`)
     let binding = 0
-    for (const [node, { name, wide }] of this.buffers)
-      lines.push(`@group(0) @binding(${binding++}) var<storage, read> ${name}: array<${elementType(node.kind, this.storageOf(node), wide)}>;`)
+    for (const [node, { name, wide }] of this.buffers) {
+      const type = elementType(node.kind, this.memory.storageOf(node), wide)
+      const { windows, size } = windowsOf(node, this.memory)
+      const names = windows === 1 ? [name] : Array.from({ length: windows }, (_, w) => `${name}_${w}`)
+      for (const n of names) lines.push(`@group(0) @binding(${binding++}) var<storage, read> ${n}: array<${type}>;`)
+      if (windows > 1) lines.push(windowReader(name, type, names, size / (this.memory.storageOf(node) === 'f16' ? (wide ? 4 : 2) : wide ? 4 : 1)))
+    }
     lines.push(`@group(0) @binding(${binding++}) var<storage, read_write> y: array<${elementType(output.kind, output.kind === 'float' ? 'f32' : 'i32', output.wide)}>;`)
     if (this.words.length > 0) {
       lines.push(`struct Sizes { ${this.words.map(d => `${fieldName(d)}: i32`).join(', ')} }`)
@@ -75,6 +89,29 @@ export class Module {
     }
     return [...lines, ...this.helpers.values()].join('\n')
   }
+}
+/** Where the numbers of nodes lie: how each is stored, and how many bytes one binding may have. */
+export interface Memory {
+  readonly storageOf: (node: Node) => 'f32' | 'i32' | 'f16'
+  readonly maxBinding: number
+}
+/** One binding of a kernel: a buffer, or a window of it in elements. */
+export interface Read {
+  readonly node: Node
+  readonly slice?: { readonly first: number; readonly count: number }
+}
+/** in how many windows of how many elements a buffer is bound */
+const windowsOf = (node: Node, memory: Memory): { windows: number; size: number } => {
+  const bytes = memory.storageOf(node) === 'f16' ? 2 : 4
+  const size = Math.floor(memory.maxBinding / 256) * (256 / bytes)
+  const elements = node.shape.reduce<number>((n, d) => n * (typeof d === 'number' ? d : 1), 1)
+  const literal = node.shape.every(d => typeof d === 'number')
+  return { windows: literal ? Math.max(1, Math.ceil(elements / size)) : 1, size }
+}
+const windowReader = (name: string, type: string, names: readonly string[], size: number): string => {
+  const last = names.length - 1
+  const steps = names.slice(0, last).map((n, w) => `  if (i < ${(w + 1) * size}) { return ${n}[i - ${w * size}]; }`)
+  return `fn ${name}_at(i: i32) -> ${type} {\n${[...steps, `  return ${names[last] as string}[i - ${last * size}];`].join('\n')}\n}`
 }
 const elementType = (kind: Kind, storage: 'f32' | 'i32' | 'f16', wide: boolean): string => {
   if (storage === 'f16') return wide ? 'vec2u' : 'u32'
@@ -233,18 +270,18 @@ export class Block {
   }
 
   private load(node: Node, at: Text): Text {
-    const { name, wide, storage } = this.module.buffer(node)
+    const { at: read, wide, storage } = this.module.buffer(node)
     const made = (text: string, spread: Text['spread'], precedence: Text['precedence'] = 4): Text => ({ text, precedence, spread, aligned: false, kind: node.kind })
     const truth = (text: string, spread: Text['spread']): Text =>
       node.kind === 'truth' ? made(spread === 'uniform' ? `${text} != 0` : `${text} != vec4i(0)`, spread, 0) : made(text, spread)
     if (at.spread === 'linear' && at.aligned && wide) {
-      const quad = `${name}[${this.place.quarters?.[at.text] ?? `${wrap(at, 2)} / 4`}]`
+      const quad = read(this.place.quarters?.[at.text] ?? `${wrap(at, 2)} / 4`)
       return storage === 'f16' ? made(`halves(${quad})`, 'vector') : truth(quad, 'vector')
     }
     this.module.narrow.add(node)
     const one = (i: string): string => {
-      if (storage === 'f16') return `unpack2x16float(${name}[(${i}) / 2])[(${i}) % 2]`
-      return `${name}[${i}]`
+      if (storage === 'f16') return `unpack2x16float(${read(`(${i}) / 2`)})[(${i}) % 2]`
+      return read(i)
     }
     if (at.spread === 'uniform') return truth(one(at.text), 'uniform')
     const first = at.precedence < 4 ? this.name(at).text : at.text

@@ -69,7 +69,7 @@ export const panels = (problem: Problem): KernelSource => {
   const count = size.prod([batch, rowTiles, across])
 
   const source = printModule({ ...context }, module => {
-    const name = module.buffer(packed).name
+    const b = module.buffer(packed).at
     const aBlock = new Block(module, { axis: a => (a === 'm' ? 'm0 + r' : a), four: 'k' }, 'a_')
     const [a] = aBlock.print(problem.a) as [Text]
     const rest = Number(k) === deep ? widen(a).text : `select(vec4f(0.0), ${widen(a).text}, k < ${k})`
@@ -94,10 +94,10 @@ ${indent([...aBlock.lines, `row[r] = ${rest};`], '      ')}
     }
     for (var s = 0u; s < ${lanes}u; s++) {
       let at = panel + (k0 + i32(s) * 4) * ${lanes};
-      let b0 = ${name}[at];
-      let b1 = ${name}[at + ${lanes}];
-      let b2 = ${name}[at + ${2 * lanes}];
-      let b3 = ${name}[at + ${3 * lanes}];
+      let b0 = ${b(`at`)};
+      let b1 = ${b(`at + ${lanes}`)};
+      let b2 = ${b(`at + ${2 * lanes}`)};
+      let b3 = ${b(`at + ${3 * lanes}`)};
 ${indent(steps, '      ')}
     }
   }
