@@ -20,7 +20,8 @@ export const formOf = (node: Applied): Form | undefined => {
 }
 
 export const meaningOf = (node: Applied): Node => {
-  if (node.op.meaning === undefined) throw new TypeError(`op '${node.op.name}' has neither a form nor a meaning: it cannot be compiled`)
+  if (node.op.meaning === undefined)
+    throw new TypeError(`op '${node.op.name}' has neither a form nor a meaning: it cannot be compiled`)
   return nodeOf(node.op.meaning(node.attrs)(...node.inputs.map(i => asTensor<Loose>(i))))
 }
 
@@ -30,7 +31,8 @@ const together = (node: Applied): Each | undefined => {
   const given = new Set(node.inputs)
   const behind = new Set(topological(node.inputs))
   const added = topological([root]).filter(n => !behind.has(n))
-  if (added.length > largest || !added.every(n => isScalar(n) || (n.role === 'applied' && formOf(n)?.form === 'each'))) return undefined
+  if (added.length > largest || !added.every(n => isScalar(n) || (n.role === 'applied' && formOf(n)?.form === 'each')))
+    return undefined
   return {
     form: 'each',
     value: (load, index) => {

@@ -55,7 +55,8 @@ const price = (w: Work): number => w.arithmetic + 3 * Math.max(0, w.loads - 1)
 
 export const outputAxes = (shape: readonly Dim[]): readonly Expr[] => shape.map((d, k) => axis(`i${k}`, d))
 const sameIndex = (a: readonly Expr[], b: readonly Expr[]): boolean =>
-  a.length === b.length && a.every((x, k) => x === b[k] || (x.e === 'literal' && b[k]?.e === 'literal' && x.value === b[k].value))
+  a.length === b.length &&
+  a.every((x, k) => x === b[k] || (x.e === 'literal' && b[k]?.e === 'literal' && x.value === b[k].value))
 
 /** Reads of one each-node: which inputs, at which indices. */
 interface Reads {
@@ -67,7 +68,13 @@ const readsOf = (node: Applied, form: Each): Reads => {
   const of: { node: Node; identity: boolean }[] = []
   const load: Load = (k, at) => {
     const input = node.inputs[k] as Node
-    of.push({ node: input, identity: sameIndex(at, index) && input.shape.length === node.shape.length && input.shape.every((d, j) => d === node.shape[j]) })
+    of.push({
+      node: input,
+      identity:
+        sameIndex(at, index) &&
+        input.shape.length === node.shape.length &&
+        input.shape.every((d, j) => d === node.shape[j]),
+    })
     return { e: 'load', of: input, index: at }
   }
   return { value: form.value(load, index), of }
@@ -102,7 +109,8 @@ export const fuse = (outputs: readonly Node[], maxReads: number): Fusion => {
 
   const leavesOf = (node: Node): ReadonlySet<Node> => leaves.get(node) ?? new Set([node])
   const isEach = (node: Node): node is Applied => node.role === 'applied' && form(node).form === 'each'
-  const onlyUser = (node: Node, consumer: Node): boolean => !isOutput.has(node) && users.get(node)?.size === 1 && users.get(node)?.has(consumer) === true
+  const onlyUser = (node: Node, consumer: Node): boolean =>
+    !isOutput.has(node) && users.get(node)?.size === 1 && users.get(node)?.has(consumer) === true
 
   for (const node of order) {
     if (node.role === 'constant' && typeof node.value === 'number') {
@@ -117,9 +125,19 @@ export const fuse = (outputs: readonly Node[], maxReads: number): Fusion => {
     // the result of the last anchor that this node reads element by element and alone: it is computed there
     const candidates = (reads?.of ?? []).filter(r => {
       const through = anchors.get(r.node) ?? r.node
-      return r.identity && onlyUser(r.node, node) && through.role === 'applied' && ['reduce', 'contract'].includes(form(through).form)
+      return (
+        r.identity &&
+        onlyUser(r.node, node) &&
+        through.role === 'applied' &&
+        ['reduce', 'contract'].includes(form(through).form)
+      )
     })
-    const chosen = candidates.map(r => r.node).reduce<Node | undefined>((best, n) => (best === undefined || (numbers.get(n) as number) > (numbers.get(best) as number) ? n : best), undefined)
+    const chosen = candidates
+      .map(r => r.node)
+      .reduce<Node | undefined>(
+        (best, n) => (best === undefined || (numbers.get(n) as number) > (numbers.get(best) as number) ? n : best),
+        undefined,
+      )
     const everyReadIsIdentity = chosen !== undefined && (reads?.of ?? []).every(r => r.node !== chosen || r.identity)
     if (chosen !== undefined && everyReadIsIdentity) {
       anchors.set(node, anchors.get(chosen) ?? (chosen as Applied))
@@ -133,17 +151,29 @@ export const fuse = (outputs: readonly Node[], maxReads: number): Fusion => {
         continue
       }
       const sites = reads?.of.filter(r => r.node === input).length ?? 1
-      if (isConstant(input) || (isEach(input) && !anchors.has(input) && worthInlining(input, node, own, sites, bound))) {
+      if (
+        isConstant(input) ||
+        (isEach(input) && !anchors.has(input) && worthInlining(input, node, own, sites, bound))
+      ) {
         edges.add(at)
         for (const leaf of leavesOf(input)) bound.add(leaf)
       } else bound.add(input)
     }
     leaves.set(node, bound)
     if (reads !== undefined)
-      works.set(node, workOf(reads.value, n => (edges.has(edge(n, node)) ? (works.get(n) ?? nothing) : { arithmetic: 0, loads: 1 })))
+      works.set(
+        node,
+        workOf(reads.value, n => (edges.has(edge(n, node)) ? (works.get(n) ?? nothing) : { arithmetic: 0, loads: 1 })),
+      )
   }
 
-  function worthInlining(input: Applied, consumer: Applied, into: Form, sites: number, bound: ReadonlySet<Node>): boolean {
+  function worthInlining(
+    input: Applied,
+    consumer: Applied,
+    into: Form,
+    sites: number,
+    bound: ReadonlySet<Node>,
+  ): boolean {
     const work = works.get(input) ?? nothing
     const cost = price(work)
     const together = new Set([...bound, ...leavesOf(input)]).size
@@ -153,7 +183,10 @@ export const fuse = (outputs: readonly Node[], maxReads: number): Fusion => {
     if (into.form === 'contract') return false
     if (into.form === 'reduce') {
       const passes = into.passes.length + (into.finish.per === 'element' ? 1 : 0)
-      return (users.get(input)?.size === 1 || cost <= 2) && cost * passes * repetition(input, consumer, 1) <= Math.max(cost, recomputeBudget) + recomputeBudget
+      return (
+        (users.get(input)?.size === 1 || cost <= 2) &&
+        cost * passes * repetition(input, consumer, 1) <= Math.max(cost, recomputeBudget) + recomputeBudget
+      )
     }
     const extra = cost * (repetition(input, consumer, sites) - 1)
     return users.get(input)?.size === 1 && !isOutput.has(input) ? extra <= recomputeBudget : cost + extra <= 2
@@ -164,6 +197,12 @@ export const fuse = (outputs: readonly Node[], maxReads: number): Fusion => {
     if (isOutput.has(node) || node.role !== 'applied') return true
     return [...(users.get(node) ?? [])].some(u => !edges.has(edge(node, u)))
   }
-  return { order, form, inlined: (node, consumer) => edges.has(edge(node, consumer)), anchor: node => anchors.get(node), kept }
+  return {
+    order,
+    form,
+    inlined: (node, consumer) => edges.has(edge(node, consumer)),
+    anchor: node => anchors.get(node),
+    kept,
+  }
 }
 const isConstant = (node: Node): boolean => node.role === 'constant' && typeof node.value === 'number'

@@ -23,7 +23,12 @@ export const eachKernel = (context: KernelContext): KernelSource => {
       const inner =
         units === 1
           ? [`let ${index} = ${first};`, `if (${index} >= ${limit}) { return; }`, ...work]
-          : [`let first = ${first};`, `for (var ${index} = first; ${index} < min(first + ${lanes * units}, ${limit}); ${index} += ${lanes}) {`, indent(work), '}']
+          : [
+              `let first = ${first};`,
+              `for (var ${index} = first; ${index} < min(first + ${lanes * units}, ${limit}); ${index} += ${lanes}) {`,
+              indent(work),
+              '}',
+            ]
       const body = `@compute @workgroup_size(${lanes})
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
 ${indent(inner)}

@@ -12,11 +12,17 @@ import { Block, stored, widen, wrap, type Module, type Text } from './wgsl.ts'
 type Team = { readonly lanes: number; readonly meet: 'alone' | 'shuffle' | 'memory' }
 
 const isSearch = (m: Monoid): boolean => m === 'argmax' || m === 'argmin'
-const start: Record<'sum' | 'max' | 'min', string> = { sum: '0.0', max: '-3.4028234663852886e38', min: '3.4028234663852886e38' }
+const start: Record<'sum' | 'max' | 'min', string> = {
+  sum: '0.0',
+  max: '-3.4028234663852886e38',
+  min: '3.4028234663852886e38',
+}
 // NaN wins: WGSL's own max may drop it
 const nanHelpers = {
-  max: (T: string, name: string) => `fn ${name}(a: ${T}, b: ${T}) -> ${T} { return select(select(b, a, a > b), a, a != a); }`,
-  min: (T: string, name: string) => `fn ${name}(a: ${T}, b: ${T}) -> ${T} { return select(select(b, a, a < b), a, a != a); }`,
+  max: (T: string, name: string) =>
+    `fn ${name}(a: ${T}, b: ${T}) -> ${T} { return select(select(b, a, a > b), a, a != a); }`,
+  min: (T: string, name: string) =>
+    `fn ${name}(a: ${T}, b: ${T}) -> ${T} { return select(select(b, a, a < b), a, a != a); }`,
 }
 const combine = (module: Module, monoid: 'sum' | 'max' | 'min', T: string, a: string, b: string): string => {
   if (monoid === 'sum') return `${a} + ${b}`
@@ -31,13 +37,18 @@ export const reduceKernel = (context: KernelContext, anchor: Applied, form: Redu
   const alone: Team = { lanes: profile.tuning === 'gpu' ? 64 : profile.tuning === 'lavapipe' ? 8 : 4, meet: 'alone' }
   if (short) return print(context, anchor, form, alone, false)
   const shuffles = profile.subgroup[0] >= 4
-  const team: Team = profile.tuning === 'gpu' ? { lanes: 64, meet: 'memory' } : { lanes: Math.min(8, profile.subgroup[0] || 8), meet: shuffles ? 'shuffle' : 'memory' }
+  const team: Team =
+    profile.tuning === 'gpu'
+      ? { lanes: 64, meet: 'memory' }
+      : { lanes: Math.min(8, profile.subgroup[0] || 8), meet: shuffles ? 'shuffle' : 'memory' }
   const searches = form.passes.some(p => isSearch(p.monoid))
   if (searches) return print(context, anchor, form, team, false)
   const four = typeof columns === 'number' && columns % 4 === 0 ? print(context, anchor, form, team, true) : undefined
   if (four !== undefined && /: array<vec4/.test(four.wgsl.split('read_write')[0] ?? '')) return four
   // the columns do not lie side by side; do the rows? then one lane folds one row
-  return strided(context, anchor, form) ? print(context, anchor, form, alone, false) : print(context, anchor, form, team, false)
+  return strided(context, anchor, form)
+    ? print(context, anchor, form, alone, false)
+    : print(context, anchor, form, team, false)
 }
 
 /** Do consecutive rows lie side by side in memory, so that lanes should stand along them? */
@@ -46,8 +57,15 @@ const strided = (context: KernelContext, anchor: Applied, form: Reduce): boolean
   if (typeof rows === 'number' && rows < 64) return false
   const probe = printModule(context, module => {
     const block = new Block(module, { axis: n => n, four: 'row' })
-    const [row, column] = [unravel(axis('row', rows), form.rows), unravel(axis('column', size.prod(form.columns)), form.columns)]
-    block.print((form.passes[0] as Reduce['passes'][number]).value(loader(context.fusion, anchor), row, column, () => axis('column', 1)))
+    const [row, column] = [
+      unravel(axis('row', rows), form.rows),
+      unravel(axis('column', size.prod(form.columns)), form.columns),
+    ]
+    block.print(
+      (form.passes[0] as Reduce['passes'][number]).value(loader(context.fusion, anchor), row, column, () =>
+        axis('column', 1),
+      ),
+    )
     return { body: '', output: { wide: false }, grid: [1, 1, 1] }
   })
   return /: array<vec4/.test(probe.wgsl.split('read_write')[0] ?? '')
@@ -60,16 +78,27 @@ const print = (context: KernelContext, anchor: Applied, form: Reduce, team: Team
   const rowIndex = unravel(axis('row', rows), form.rows)
   const columnIndex = unravel(axis('column', columns), form.columns)
   const load = loader(fusion, anchor)
-  const folded = (name: string): Expr => ({ e: 'folded', name, kind: isSearch(form.passes.find(p => p.name === name)?.monoid ?? 'sum') ? 'index' : 'float' })
+  const folded = (name: string): Expr => ({
+    e: 'folded',
+    name,
+    kind: isSearch(form.passes.find(p => p.name === name)?.monoid ?? 'sum') ? 'index' : 'float',
+  })
   const T = four ? 'vec4f' : 'f32'
-  const foldedText = (name: string): Text => ({ text: name, precedence: 4, spread: 'uniform', aligned: false, kind: folded(name).e === 'folded' ? (folded(name) as { kind: Text['kind'] }).kind : 'float' })
+  const foldedText = (name: string): Text => ({
+    text: name,
+    precedence: 4,
+    spread: 'uniform',
+    aligned: false,
+    kind: folded(name).e === 'folded' ? (folded(name) as { kind: Text['kind'] }).kind : 'float',
+  })
   const axes = (name: string): string => (name === 'column' ? 'column' : 'row')
 
   return printModule(context, module => {
     const limit = module.size(columns)
     const step = team.meet === 'alone' ? (four ? 4 : 1) : team.lanes * (four ? 4 : 1)
     const first = team.meet === 'alone' ? '0' : four ? 'lane * 4' : 'lane'
-    const loop = (lines: readonly string[]): string => `for (var column = ${first}; column < ${limit}; column += ${step}) {\n${indent(lines)}\n}`
+    const loop = (lines: readonly string[]): string =>
+      `for (var column = ${first}; column < ${limit}; column += ${step}) {\n${indent(lines)}\n}`
     const lines: string[] = []
     for (const pass of form.passes) {
       const block = new Block(module, { axis: axes, folded: foldedText, ...(four ? { four: 'column' } : {}) })
@@ -83,14 +112,22 @@ const print = (context: KernelContext, anchor: Applied, form: Reduce, team: Team
       const initial = four ? `vec4f(${start[monoid]})` : start[monoid]
       const text = four ? widen(value as Text).text : (value as Text).text
       lines.push(`var ${part} = ${initial};`)
-      lines.push(loop([...block.lines, monoid === 'sum' ? `${part} += ${text};` : `${part} = ${combine(module, monoid, T, part, text)};`]))
+      lines.push(
+        loop([
+          ...block.lines,
+          monoid === 'sum' ? `${part} += ${text};` : `${part} = ${combine(module, monoid, T, part, text)};`,
+        ]),
+      )
       const one = four ? across4(module, monoid, part) : part
       lines.push(...meet(module, pass.name, monoid, one, team))
     }
     const finish = form.finish
     let wide = false
     if (finish.per === 'row') {
-      const value = elementOf(fusion, root, outputIndex(root.shape, rowIndex), { anchor, value: finish.value(folded, load, rowIndex) })
+      const value = elementOf(fusion, root, outputIndex(root.shape, rowIndex), {
+        anchor,
+        value: finish.value(folded, load, rowIndex),
+      })
       const block = new Block(module, { axis: axes, folded: foldedText })
       const [made] = block.print(value)
       const store = [...block.lines, `y[row] = ${stored(made as Text, false)};`]
@@ -104,8 +141,14 @@ const print = (context: KernelContext, anchor: Applied, form: Reduce, team: Team
       lines.push(loop([...block.lines, ...storeAt(made, at, wide, four)]))
     }
     const folds = team.meet === 'alone' ? team.lanes : 1
-    const row = team.meet === 'alone' ? `i32(group.y * 32768u + group.x) * ${team.lanes} + lane` : 'i32(group.y * 32768u + group.x)'
-    const shared = team.meet === 'memory' ? `var<workgroup> shared_part: array<f32, ${team.lanes}>;\n${form.passes.some(p => isSearch(p.monoid)) ? `var<workgroup> shared_at: array<i32, ${team.lanes}>;\n` : ''}\n` : ''
+    const row =
+      team.meet === 'alone'
+        ? `i32(group.y * 32768u + group.x) * ${team.lanes} + lane`
+        : 'i32(group.y * 32768u + group.x)'
+    const shared =
+      team.meet === 'memory'
+        ? `var<workgroup> shared_part: array<f32, ${team.lanes}>;\n${form.passes.some(p => isSearch(p.monoid)) ? `var<workgroup> shared_at: array<i32, ${team.lanes}>;\n` : ''}\n`
+        : ''
     const body = `${shared}@compute @workgroup_size(${team.lanes})
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
   let lane = i32(local);
@@ -120,25 +163,40 @@ ${indent(lines)}
 }
 
 /** a reduction's output axes are its rows; the root may be an elementwise consumer of the same shape */
-const outputIndex = (shape: readonly Dim[], rows: readonly Expr[]): readonly Expr[] => shape.map((_, k) => rows[k] as Expr)
+const outputIndex = (shape: readonly Dim[], rows: readonly Expr[]): readonly Expr[] =>
+  shape.map((_, k) => rows[k] as Expr)
 
 const storeAt = (made: Text, at: Text, wide: boolean, four: boolean): readonly string[] => {
   if (wide) return [`y[${wrap(at, 2)} / 4] = ${stored(made, true)};`]
   if (!four) return [`y[${at.text}] = ${stored(made, false)};`]
   const where = widen(at).text
-  return [`let out = ${stored(made, true)};`, `let at = ${where};`, ...['x', 'y', 'z', 'w'].map(c => `y[at.${c}] = out.${c};`)]
+  return [
+    `let out = ${stored(made, true)};`,
+    `let at = ${where};`,
+    ...['x', 'y', 'z', 'w'].map(c => `y[at.${c}] = out.${c};`),
+  ]
 }
 
 const across4 = (module: Module, monoid: 'sum' | 'max' | 'min', v: string): string => {
-  const pair = (a: string, b: string): string => (monoid === 'sum' ? `(${a} + ${b})` : combine(module, monoid, 'f32', a, b))
+  const pair = (a: string, b: string): string =>
+    monoid === 'sum' ? `(${a} + ${b})` : combine(module, monoid, 'f32', a, b)
   return pair(pair(`${v}.x`, `${v}.y`), pair(`${v}.z`, `${v}.w`))
 }
-const meet = (module: Module, name: string, monoid: 'sum' | 'max' | 'min', part: string, team: Team): readonly string[] => {
+const meet = (
+  module: Module,
+  name: string,
+  monoid: 'sum' | 'max' | 'min',
+  part: string,
+  team: Team,
+): readonly string[] => {
   if (team.meet === 'alone') return [`let ${name} = ${part};`]
   const steps: number[] = []
   for (let d = 1; d < team.lanes; d *= 2) steps.push(d)
   if (team.meet === 'shuffle')
-    return [`var ${name} = ${part};`, ...steps.map(d => `${name} = ${combine(module, monoid, 'f32', name, `subgroupShuffleXor(${name}, ${d}u)`)};`)]
+    return [
+      `var ${name} = ${part};`,
+      ...steps.map(d => `${name} = ${combine(module, monoid, 'f32', name, `subgroupShuffleXor(${name}, ${d}u)`)};`),
+    ]
   return [
     `shared_part[lane] = ${part};`,
     'workgroupBarrier();',
@@ -153,7 +211,14 @@ const meet = (module: Module, name: string, monoid: 'sum' | 'max' | 'min', part:
 
 const unset = '2147483647'
 /** argmax and argmin: the best value with its position; of equal ones the first wins, NaN wins over all. */
-const search = (name: string, monoid: 'argmax' | 'argmin', loop: (lines: readonly string[]) => string, before: readonly string[], value: Text, team: Team): readonly string[] => {
+const search = (
+  name: string,
+  monoid: 'argmax' | 'argmin',
+  loop: (lines: readonly string[]) => string,
+  before: readonly string[],
+  value: Text,
+  team: Team,
+): readonly string[] => {
   const better = (a: string, b: string): string => (monoid === 'argmax' ? `${a} > ${b}` : `${a} < ${b}`)
   const wins = (v: string, at: string, best: string, bestAt: string): string =>
     `(${better(v, best)}) || (${v} != ${v} && ${best} == ${best}) || ((${v} == ${best} || (${v} != ${v} && ${best} != ${best})) && ${at} < ${bestAt})`
@@ -162,14 +227,25 @@ const search = (name: string, monoid: 'argmax' | 'argmin', loop: (lines: readonl
   const lines = [
     `var ${best} = ${initial};`,
     `var ${name} = ${unset};`,
-    loop([...before, `let v = ${value.text};`, `if (${name} == ${unset} || ${wins('v', 'column', best, name)}) { ${best} = v; ${name} = column; }`]),
+    loop([
+      ...before,
+      `let v = ${value.text};`,
+      `if (${name} == ${unset} || ${wins('v', 'column', best, name)}) { ${best} = v; ${name} = column; }`,
+    ]),
   ]
   if (team.meet === 'alone') return lines
-  const take = (v: string, at: string): string => `if (${at} != ${unset} && (${name} == ${unset} || ${wins(v, at, best, name)})) { ${best} = ${v}; ${name} = ${at}; }`
+  const take = (v: string, at: string): string =>
+    `if (${at} != ${unset} && (${name} == ${unset} || ${wins(v, at, best, name)})) { ${best} = ${v}; ${name} = ${at}; }`
   const steps: number[] = []
   for (let d = 1; d < team.lanes; d *= 2) steps.push(d)
   if (team.meet === 'shuffle')
-    return [...lines, ...steps.map(d => `{\n  let v = subgroupShuffleXor(${best}, ${d}u);\n  let at = subgroupShuffleXor(${name}, ${d}u);\n  ${take('v', 'at')}\n}`)]
+    return [
+      ...lines,
+      ...steps.map(
+        d =>
+          `{\n  let v = subgroupShuffleXor(${best}, ${d}u);\n  let at = subgroupShuffleXor(${name}, ${d}u);\n  ${take('v', 'at')}\n}`,
+      ),
+    ]
   return [
     ...lines,
     `shared_part[lane] = ${best};`,

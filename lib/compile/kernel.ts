@@ -4,6 +4,7 @@
 import { literal, rowMajor, type Expr, type Load } from '../form/index.ts'
 import type { Applied, Node } from '../graph/index.ts'
 import type { Dim } from '../shape/index.ts'
+import { packing } from './contract/packing.ts'
 import type { Fusion } from './fuse.ts'
 import type { DeviceProfile } from './pass.ts'
 import { halvesHelper, Module, type Read } from './wgsl.ts'
@@ -26,7 +27,12 @@ export interface KernelContext {
 }
 
 /** The element of `node` at an index, with what is inlined into `consumer` computed in place and the anchor's result given. */
-export const elementOf = (fusion: Fusion, node: Node, index: readonly Expr[], given: { readonly anchor: Node; readonly value: Expr } | undefined): Expr => {
+export const elementOf = (
+  fusion: Fusion,
+  node: Node,
+  index: readonly Expr[],
+  given: { readonly anchor: Node; readonly value: Expr } | undefined,
+): Expr => {
   if (given !== undefined && node === given.anchor) return given.value
   if (node.role === 'constant' && typeof node.value === 'number') return literal(node.value, node.kind)
   if (node.role !== 'applied') return { e: 'load', of: node, index }
@@ -45,16 +51,52 @@ export const loader =
 
 /** Names of buffers in a kernel: weights by the last part of their name, anything else is x. Equal blocks so get equal text. */
 const bufferName = (node: Node): string => {
+  if (node.role === 'applied' && node.op.name === packing) return 'panels'
   if (node.role !== 'parameter') return 'x'
   const last = node.name.split('.').at(-1) ?? 'w'
   const clean = last.replace(/[^A-Za-z0-9_]/g, '_')
   return /^[A-Za-z]\w*$/.test(clean) && !reserved.has(clean) ? clean : 'w'
 }
-const reserved = new Set(['y', 'q', 'i', 'm', 'n', 'k', 'group', 'lane', 'sizes', 'main', 'row', 'column', 'total', 'override', 'fn', 'let', 'var', 'const', 'loop', 'select', 'min', 'max', 'array', 'sample', 'texture'])
+const reserved = new Set([
+  'y',
+  'q',
+  'i',
+  'm',
+  'n',
+  'k',
+  'group',
+  'lane',
+  'sizes',
+  'main',
+  'row',
+  'column',
+  'total',
+  'override',
+  'fn',
+  'let',
+  'var',
+  'const',
+  'loop',
+  'select',
+  'min',
+  'max',
+  'array',
+  'sample',
+  'texture',
+])
 
 /** Prints a module twice: once to learn which buffers are read one number at a time, then for good. */
-export const printModule = (context: KernelContext, print: (module: Module) => { readonly body: string; readonly output: { readonly wide: boolean }; readonly grid: KernelSource['grid']; readonly enable?: readonly string[] }): KernelSource => {
-  const make = (narrow: ReadonlySet<Node>): Module => new Module(bufferName, { storageOf: context.storageOf, maxBinding: context.profile.maxBinding }, narrow)
+export const printModule = (
+  context: KernelContext,
+  print: (module: Module) => {
+    readonly body: string
+    readonly output: { readonly wide: boolean }
+    readonly grid: KernelSource['grid']
+    readonly enable?: readonly string[]
+  },
+): KernelSource => {
+  const make = (narrow: ReadonlySet<Node>): Module =>
+    new Module(bufferName, { storageOf: context.storageOf, maxBinding: context.profile.maxBinding }, narrow)
   const draft = make(new Set())
   print(draft)
   const module = make(draft.narrow)
@@ -70,6 +112,14 @@ export const printModule = (context: KernelContext, print: (module: Module) => {
   }
 }
 
-export const indent = (lines: readonly string[], by = '  '): string => lines.map(l => l.split('\n').map(x => (x === '' ? x : by + x)).join('\n')).join('\n')
+export const indent = (lines: readonly string[], by = '  '): string =>
+  lines
+    .map(l =>
+      l
+        .split('\n')
+        .map(x => (x === '' ? x : by + x))
+        .join('\n'),
+    )
+    .join('\n')
 /** Where an index of the root stands in its buffer. */
 export const positionIn = (node: Node, index: readonly Expr[]): Expr => rowMajor(index, node.shape)

@@ -3,13 +3,22 @@
  * `prepare` and run once. What a pass is called is put together from the ops it computes; its WGSL holds no names of blocks, so that
  * equal blocks are one pipeline.
  */
-import { nodeOf, outputList, type AnyTensor, type Applied, type Kind, type Node, type Outputs, isTensor } from '../graph/index.ts'
+import {
+  nodeOf,
+  outputList,
+  type AnyTensor,
+  type Applied,
+  type Kind,
+  type Node,
+  type Outputs,
+  isTensor,
+} from '../graph/index.ts'
 import { size, type Dim } from '../shape/index.ts'
 import { fuse, type Fusion } from './fuse.ts'
 import { eachKernel } from './kernel-each.ts'
 import { reduceKernel } from './kernel-reduce.ts'
 import { contractKernel } from './kernel-contract.ts'
-import { packing } from './contract/panels.ts'
+import { packing } from './contract/packing.ts'
 import { wholeKernel } from './kernel-whole.ts'
 import type { KernelContext, KernelSource } from './kernel.ts'
 import type { BufferPlan, DeviceProfile, Lowered, Pass, Storage } from './pass.ts'
@@ -58,7 +67,10 @@ export const lower = (outputs: Outputs, options: LowerOptions): Lowered => {
       label: labelOf(fusion, node),
       path: node.origin.path,
       wgsl: source.wgsl,
-      reads: source.reads.map(({ node: n, slice }) => ({ buffer: bufferOf(canonical(n)), ...(slice === undefined ? {} : { slice }) })),
+      reads: source.reads.map(({ node: n, slice }) => ({
+        buffer: bufferOf(canonical(n)),
+        ...(slice === undefined ? {} : { slice }),
+      })),
       write: { buffer: bufferOf(node) },
       sizes: source.sizes,
       grid: source.grid,
@@ -93,7 +105,10 @@ const isFilled = (node: Node): boolean => node.role === 'constant' && typeof nod
 const onlyWeights = (order: readonly Node[]): Set<Node> => {
   const fixed = new Set<Node>()
   for (const node of order) {
-    const still = node.role === 'parameter' || node.role === 'constant' || (node.role === 'applied' && node.inputs.length > 0 && node.inputs.every(i => fixed.has(i)))
+    const still =
+      node.role === 'parameter' ||
+      node.role === 'constant' ||
+      (node.role === 'applied' && node.inputs.length > 0 && node.inputs.every(i => fixed.has(i)))
     const literal = typeof size.prod(node.shape) === 'number'
     if (still && literal) fixed.add(node)
   }
@@ -103,9 +118,12 @@ const onlyWeights = (order: readonly Node[]): Set<Node> => {
 const plainStorage = (kind: Kind): Storage => (kind === 'float' ? 'f32' : 'i32')
 const planBuffer = (node: Node, id: number, fixed: boolean, weights: 'f32' | 'f16'): BufferPlan => {
   const base = { id, kind: node.kind, elements: size.prod(node.shape) }
-  if (node.role === 'input') return { ...base, label: node.name, storage: plainStorage(node.kind), holds: { what: 'input', source: node } }
-  if (node.role === 'state') return { ...base, label: node.name, storage: plainStorage(node.kind), holds: { what: 'state', source: node } }
-  if (node.role === 'parameter') return { ...base, label: node.name, storage: weights, holds: { what: 'parameter', source: node } }
+  if (node.role === 'input')
+    return { ...base, label: node.name, storage: plainStorage(node.kind), holds: { what: 'input', source: node } }
+  if (node.role === 'state')
+    return { ...base, label: node.name, storage: plainStorage(node.kind), holds: { what: 'state', source: node } }
+  if (node.role === 'parameter')
+    return { ...base, label: node.name, storage: weights, holds: { what: 'parameter', source: node } }
   if (node.role === 'constant' && typeof node.value !== 'number')
     return { ...base, label: 'table', storage: plainStorage(node.kind), holds: { what: 'table', values: node.value } }
   const label = node.labels.at(-1) ?? (node.role === 'applied' ? node.op.name : 'constant')
@@ -146,4 +164,13 @@ const labelOf = (fusion: Fusion, root: Node): string => {
   return counted.length === 0 ? 'fill' : counted.join(' + ')
 }
 const flopsOf = (fusion: Fusion, root: Node): Dim =>
-  size.sum(inside(fusion, root).map(n => n.op.flops?.(n.inputs.map(i => i.shape), n.shape, n.attrs) ?? size.prod(n.shape)))
+  size.sum(
+    inside(fusion, root).map(
+      n =>
+        n.op.flops?.(
+          n.inputs.map(i => i.shape),
+          n.shape,
+          n.attrs,
+        ) ?? size.prod(n.shape),
+    ),
+  )

@@ -24,7 +24,8 @@ const unifier = (): ((node: Node) => Node) => {
   return node => {
     const key = keyOf(node)
     const known = byKey.get(key)
-    if (known !== undefined && (known.role !== 'applied' || node.role !== 'applied' || known.op === node.op)) return known
+    if (known !== undefined && (known.role !== 'applied' || node.role !== 'applied' || known.op === node.op))
+      return known
     byKey.set(key, node)
     return node
   }

@@ -41,7 +41,10 @@ export class Module {
       const { windows, size } = windowsOf(node, this.memory)
       if (windows === 1) return [{ node }]
       const total = node.shape.reduce<number>((n, d) => n * Number(d), 1)
-      return Array.from({ length: windows }, (_, w) => ({ node, slice: { first: w * size, count: Math.min(size, total - w * size) } }))
+      return Array.from({ length: windows }, (_, w) => ({
+        node,
+        slice: { first: w * size, count: Math.min(size, total - w * size) },
+      }))
     })
   }
   get sizes(): readonly Dim[] {
@@ -50,7 +53,8 @@ export class Module {
   /** the name of a buffer in the text, and how one of its elements is read */
   buffer(node: Node): { name: string; wide: boolean; storage: 'f32' | 'i32' | 'f16'; at: (i: string) => string } {
     let found = this.buffers.get(node)
-    if (found === undefined) this.buffers.set(node, (found = { name: this.unique(this.nameOf(node)), wide: !this.known.has(node) }))
+    if (found === undefined)
+      this.buffers.set(node, (found = { name: this.unique(this.nameOf(node)), wide: !this.known.has(node) }))
     const { name } = found
     const whole = windowsOf(node, this.memory).windows === 1
     return { ...found, storage: this.memory.storageOf(node), at: i => (whole ? `${name}[${i}]` : `${name}_at(${i})`) }
@@ -80,9 +84,19 @@ export class Module {
       const { windows, size } = windowsOf(node, this.memory)
       const names = windows === 1 ? [name] : Array.from({ length: windows }, (_, w) => `${name}_${w}`)
       for (const n of names) lines.push(`@group(0) @binding(${binding++}) var<storage, read> ${n}: array<${type}>;`)
-      if (windows > 1) lines.push(windowReader(name, type, names, size / (this.memory.storageOf(node) === 'f16' ? (wide ? 4 : 2) : wide ? 4 : 1)))
+      if (windows > 1)
+        lines.push(
+          windowReader(
+            name,
+            type,
+            names,
+            size / (this.memory.storageOf(node) === 'f16' ? (wide ? 4 : 2) : wide ? 4 : 1),
+          ),
+        )
     }
-    lines.push(`@group(0) @binding(${binding++}) var<storage, read_write> y: array<${elementType(output.kind, output.kind === 'float' ? 'f32' : 'i32', output.wide)}>;`)
+    lines.push(
+      `@group(0) @binding(${binding++}) var<storage, read_write> y: array<${elementType(output.kind, output.kind === 'float' ? 'f32' : 'i32', output.wide)}>;`,
+    )
     if (this.words.length > 0) {
       lines.push(`struct Sizes { ${this.words.map(d => `${fieldName(d)}: i32`).join(', ')} }`)
       lines.push(`@group(0) @binding(${binding++}) var<uniform> sizes: Sizes;`)
@@ -119,7 +133,14 @@ const elementType = (kind: Kind, storage: 'f32' | 'i32' | 'f16', wide: boolean):
   return wide ? 'vec4i' : 'i32'
 }
 const fieldName = (dim: Dim): string =>
-  String(dim).replaceAll(' + ', '_plus_').replaceAll('+', '_plus_').replaceAll('*', '_times_').replaceAll('·', '_times_').replace(/[^A-Za-z0-9_]+/g, '_').replace(/^(\d)/, 'n$1').replace(/_+$/, '')
+  String(dim)
+    .replaceAll(' + ', '_plus_')
+    .replaceAll('+', '_plus_')
+    .replaceAll('*', '_times_')
+    .replaceAll('·', '_times_')
+    .replace(/[^A-Za-z0-9_]+/g, '_')
+    .replace(/^(\d)/, 'n$1')
+    .replace(/_+$/, '')
 
 /** Where the printed code stands: what axes and accumulators are called there, and along which axis it runs four at a time. */
 export interface Place {
@@ -167,17 +188,27 @@ export class Block {
   private keyOf(x: Expr): string {
     const i = (y: Expr): number => this.intern(y)
     switch (x.e) {
-      case 'literal': return `${x.value}${x.kind}`
-      case 'size': return `size ${x.dim}`
-      case 'axis': return `axis ${x.axis}`
-      case 'folded': return `folded ${x.name}`
-      case 'load': return `load ${this.module.buffer(x.of).name} ${i(rowMajor(x.index, x.of.shape))}`
+      case 'literal':
+        return `${x.value}${x.kind}`
+      case 'size':
+        return `size ${x.dim}`
+      case 'axis':
+        return `axis ${x.axis}`
+      case 'folded':
+        return `folded ${x.name}`
+      case 'load':
+        return `load ${this.module.buffer(x.of).name} ${i(rowMajor(x.index, x.of.shape))}`
       case 'arith':
-      case 'compare': return `${x.op} ${i(x.a)} ${i(x.b)}`
-      case 'and': return `and ${i(x.a)} ${i(x.b)}`
-      case 'select': return `select ${i(x.cond)} ${i(x.yes)} ${i(x.no)}`
-      case 'convert': return `${x.from} to ${x.to} ${i(x.x)}`
-      case 'wgsl': return `${x.parts.join('\u0001')} ${x.holes.map(i).join(' ')}`
+      case 'compare':
+        return `${x.op} ${i(x.a)} ${i(x.b)}`
+      case 'and':
+        return `and ${i(x.a)} ${i(x.b)}`
+      case 'select':
+        return `select ${i(x.cond)} ${i(x.yes)} ${i(x.no)}`
+      case 'convert':
+        return `${x.from} to ${x.to} ${i(x.x)}`
+      case 'wgsl':
+        return `${x.parts.join('\u0001')} ${x.holes.map(i).join(' ')}`
     }
   }
   private countUses(x: Expr): void {
@@ -188,12 +219,20 @@ export class Block {
   }
   private childrenOf(x: Expr): readonly Expr[] {
     switch (x.e) {
-      case 'load': return [this.offset(x)]
-      case 'arith': case 'compare': case 'and': return [x.a, x.b]
-      case 'select': return [x.cond, x.yes, x.no]
-      case 'convert': return [x.x]
-      case 'wgsl': return x.holes
-      default: return []
+      case 'load':
+        return [this.offset(x)]
+      case 'arith':
+      case 'compare':
+      case 'and':
+        return [x.a, x.b]
+      case 'select':
+        return [x.cond, x.yes, x.no]
+      case 'convert':
+        return [x.x]
+      case 'wgsl':
+        return x.holes
+      default:
+        return []
     }
   }
   private readonly offsets = new Map<Expr, Expr>()
@@ -224,39 +263,70 @@ export class Block {
 
   private write(x: Expr): Text {
     switch (x.e) {
-      case 'literal': return literalText(x.value, x.kind)
-      case 'size': return { text: this.module.size(x.dim), precedence: 4, spread: 'uniform', aligned: false, kind: 'index' }
+      case 'literal':
+        return literalText(x.value, x.kind)
+      case 'size':
+        return { text: this.module.size(x.dim), precedence: 4, spread: 'uniform', aligned: false, kind: 'index' }
       case 'axis': {
         const four = x.axis === this.place.four
         const text = this.place.axis(x.axis)
-        return { text, precedence: /^\w+$/.test(text) ? 4 : 0, spread: four ? 'linear' : 'uniform', aligned: four, kind: 'index' }
+        return {
+          text,
+          precedence: /^\w+$/.test(text) ? 4 : 0,
+          spread: four ? 'linear' : 'uniform',
+          aligned: four,
+          kind: 'index',
+        }
       }
       case 'folded': {
         const text = this.place.folded?.(x.name)
         if (text === undefined) throw new Error(`'${x.name}' is not folded here`)
         return text
       }
-      case 'arith': return this.arithmetic(x.op, this.text(x.a), this.text(x.b), x.b)
-      case 'compare': return infix(x.op, this.text(x.a), this.text(x.b), 'truth')
+      case 'arith':
+        return this.arithmetic(x.op, this.text(x.a), this.text(x.b), x.b)
+      case 'compare':
+        return infix(x.op, this.text(x.a), this.text(x.b), 'truth')
       case 'and': {
         const [a, b] = [this.text(x.a), this.text(x.b)]
         return a.spread === 'uniform' && b.spread === 'uniform' ? infix('&&', a, b, 'truth') : infix('&', a, b, 'truth')
       }
-      case 'select': return this.select(this.text(x.cond), this.text(x.yes), this.text(x.no))
-      case 'convert': return convertText(this.text(x.x), x.to)
-      case 'load': return this.load(x.of, this.text(this.offset(x)))
-      case 'wgsl': return this.template(x)
+      case 'select':
+        return this.select(this.text(x.cond), this.text(x.yes), this.text(x.no))
+      case 'convert':
+        return convertText(this.text(x.x), x.to)
+      case 'load':
+        return this.load(x.of, this.text(this.offset(x)))
+      case 'wgsl':
+        return this.template(x)
     }
   }
 
   private arithmetic(op: string, a: Text, b: Text, divisor: Expr): Text {
     const four = divisor.e === 'literal' && divisor.value % 4 === 0
-    const linear = (aligned: boolean, spread: Text['spread'] = 'linear'): Text => ({ ...infix(op, single(a), single(b), 'index'), spread, aligned })
+    const linear = (aligned: boolean, spread: Text['spread'] = 'linear'): Text => ({
+      ...infix(op, single(a), single(b), 'index'),
+      spread,
+      aligned,
+    })
     if (a.spread === 'uniform' && b.spread === 'uniform') {
-      const aligned = op === '*' ? a.aligned || b.aligned : op === '%' ? a.aligned && four : op === '/' ? false : a.aligned && b.aligned
+      const aligned =
+        op === '*'
+          ? a.aligned || b.aligned
+          : op === '%'
+            ? a.aligned && four
+            : op === '/'
+              ? false
+              : a.aligned && b.aligned
       return { ...infix(op, a, b, 'index'), aligned }
     }
-    if (op === '+' && (a.spread === 'uniform' || b.spread === 'uniform') && a.spread !== 'vector' && b.spread !== 'vector') return linear(a.aligned && b.aligned)
+    if (
+      op === '+' &&
+      (a.spread === 'uniform' || b.spread === 'uniform') &&
+      a.spread !== 'vector' &&
+      b.spread !== 'vector'
+    )
+      return linear(a.aligned && b.aligned)
     if (op === '-' && a.spread === 'linear' && b.spread === 'uniform') return linear(a.aligned && b.aligned)
     if (op === '/' && a.spread === 'linear' && a.aligned && four) return linear(false, 'uniform')
     if (op === '%' && a.spread === 'linear' && a.aligned && four) return linear(true)
@@ -264,16 +334,36 @@ export class Block {
   }
   private select(cond: Text, yes: Text, no: Text): Text {
     if (cond.spread === 'uniform' && yes.spread === no.spread && yes.spread !== 'vector')
-      return { text: `select(${no.text}, ${yes.text}, ${cond.text})`, precedence: 4, spread: yes.spread, aligned: yes.aligned && no.aligned, kind: yes.kind }
+      return {
+        text: `select(${no.text}, ${yes.text}, ${cond.text})`,
+        precedence: 4,
+        spread: yes.spread,
+        aligned: yes.aligned && no.aligned,
+        kind: yes.kind,
+      }
     const [a, b] = [widen(yes), widen(no)]
-    return { text: `select(${b.text}, ${a.text}, ${cond.text})`, precedence: 4, spread: 'vector', aligned: false, kind: yes.kind }
+    return {
+      text: `select(${b.text}, ${a.text}, ${cond.text})`,
+      precedence: 4,
+      spread: 'vector',
+      aligned: false,
+      kind: yes.kind,
+    }
   }
 
   private load(node: Node, at: Text): Text {
     const { at: read, wide, storage } = this.module.buffer(node)
-    const made = (text: string, spread: Text['spread'], precedence: Text['precedence'] = 4): Text => ({ text, precedence, spread, aligned: false, kind: node.kind })
+    const made = (text: string, spread: Text['spread'], precedence: Text['precedence'] = 4): Text => ({
+      text,
+      precedence,
+      spread,
+      aligned: false,
+      kind: node.kind,
+    })
     const truth = (text: string, spread: Text['spread']): Text =>
-      node.kind === 'truth' ? made(spread === 'uniform' ? `${text} != 0` : `${text} != vec4i(0)`, spread, 0) : made(text, spread)
+      node.kind === 'truth'
+        ? made(spread === 'uniform' ? `${text} != 0` : `${text} != vec4i(0)`, spread, 0)
+        : made(text, spread)
     if (at.spread === 'linear' && at.aligned && wide) {
       const quad = read(this.place.quarters?.[at.text] ?? `${wrap(at, 2)} / 4`)
       return storage === 'f16' ? made(`halves(${quad})`, 'vector') : truth(quad, 'vector')
@@ -285,7 +375,10 @@ export class Block {
     }
     if (at.spread === 'uniform') return truth(one(at.text), 'uniform')
     const first = at.precedence < 4 ? this.name(at).text : at.text
-    const parts = at.spread === 'linear' ? ['', ' + 1', ' + 2', ' + 3'].map(d => one(`${first}${d}`)) : ['x', 'y', 'z', 'w'].map(c => one(`${first}.${c}`))
+    const parts =
+      at.spread === 'linear'
+        ? ['', ' + 1', ' + 2', ' + 3'].map(d => one(`${first}${d}`))
+        : ['x', 'y', 'z', 'w'].map(c => one(`${first}.${c}`))
     return truth(`${node.kind === 'float' ? 'vec4f' : 'vec4i'}(${parts.join(', ')})`, 'vector')
   }
 
@@ -306,7 +399,13 @@ export class Block {
     const bare = stripParentheses(named)
     const spread = wide ? 'vector' : 'uniform'
     if (bare !== named) return { text: bare, precedence: 0, spread, aligned: false, kind: x.kind }
-    return { text: named, precedence: /^[\w.]+\(.*\)$/.test(named) && closesAtEnd(named) ? 4 : 0, spread, aligned: false, kind: x.kind }
+    return {
+      text: named,
+      precedence: /^[\w.]+\(.*\)$/.test(named) && closesAtEnd(named) ? 4 : 0,
+      spread,
+      aligned: false,
+      kind: x.kind,
+    }
   }
 }
 
@@ -318,7 +417,8 @@ const closesAtEnd = (text: string): boolean => {
   }
   return false
 }
-const stripParentheses = (text: string): string => (text.startsWith('(') && closesAtEnd(text) ? text.slice(1, -1) : text)
+const stripParentheses = (text: string): string =>
+  text.startsWith('(') && closesAtEnd(text) ? text.slice(1, -1) : text
 export const wrap = (t: Text, precedence: number): string => (t.precedence < precedence ? `(${t.text})` : t.text)
 const single = (t: Text): Text => ({ ...t, spread: 'uniform' })
 
@@ -327,14 +427,20 @@ const infix = (op: string, a: Text, b: Text, kind: Kind): Text => {
   const wide = a.spread !== 'uniform' || b.spread !== 'uniform'
   const [left, right] = wide ? [widen(a), widen(b)] : [a, b]
   // a*b+c needs no parentheses; a/b%c and a-(b-c) do
-  const l = level === 0 ? wrap(left, 1) : level === 2 && op !== '*' ? wrap(left, left.precedence === 2 ? 4 : 2) : wrap(left, level)
+  const l =
+    level === 0
+      ? wrap(left, 1)
+      : level === 2 && op !== '*'
+        ? wrap(left, left.precedence === 2 ? 4 : 2)
+        : wrap(left, level)
   const r = level === 0 ? wrap(right, 1) : op === '+' ? wrap(right, 1) : wrap(right, op === '-' ? 2 : 4)
   return { text: `${l} ${op} ${r}`, precedence: level, spread: wide ? 'vector' : 'uniform', aligned: false, kind }
 }
 /** The value as four numbers. */
 export const widen = (t: Text): Text => {
   if (t.spread === 'vector') return t
-  if (t.spread === 'linear') return { ...t, text: `${wrap(t, 1)} + vec4i(0, 1, 2, 3)`, precedence: 1, spread: 'vector', aligned: false }
+  if (t.spread === 'linear')
+    return { ...t, text: `${wrap(t, 1)} + vec4i(0, 1, 2, 3)`, precedence: 1, spread: 'vector', aligned: false }
   const T = t.kind === 'float' ? 'vec4f' : t.kind === 'index' ? 'vec4i' : 'vec4<bool>'
   return { ...t, text: `${T}(${t.text})`, precedence: 4, spread: 'vector', aligned: false }
 }

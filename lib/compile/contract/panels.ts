@@ -4,11 +4,11 @@
  * vec4 a lane, handed round by subgroupShuffle. Weights are packed once (`prepare`); an operand that arrives at run time is packed by a
  * pass that counts.
  */
-import { and, compare, literal, plus, select, sizeOf, times, type Expr, type Form } from '../../form/index.ts'
-import { nodeOf, op, type AnyTensor, type Applied, type Node } from '../../graph/index.ts'
-import { size, type Dim, type Shape } from '../../shape/index.ts'
+import { and, compare, literal, plus, select, sizeOf, times, type Expr } from '../../form/index.ts'
+import { size } from '../../shape/index.ts'
 import { indent, printModule, type KernelSource } from '../kernel.ts'
 import { Block, widen, type Text } from '../wgsl.ts'
+import { pack } from './packing.ts'
 import { runsAlong, type Problem } from './problem.ts'
 import { storeTile } from './tiles.ts'
 
@@ -30,24 +30,6 @@ export const panelsFit = (problem: Problem): boolean => {
   return runsAlong(context, problem, 'k', problem.a)
 }
 
-/** the name of the compiler's own each-op that packs an operand */
-export const packing = 'packPanels'
-interface Panels {
-  /** which element goes where, to tell equal packings of the same nodes */
-  readonly of: string
-  readonly shape: Shape
-}
-/** An each-node of the compiler's own: what it computes is an expression that is closed over. */
-const pack = (panels: Panels, inputs: readonly Node[], form: Form): Applied => {
-  const packPanels: (panels: Panels) => (...xs: AnyTensor[]) => AnyTensor = op(packing, {
-    args: (p: Panels) => p,
-    rule: { sentence: () => 'n k -> panels k 32', infer: (_: readonly Shape[], p: Panels) => p.shape, sample: () => [] },
-    form: () => form,
-    flops: () => 0,
-  })
-  return nodeOf(packPanels(panels)(...inputs)) as Applied
-}
-
 export const panels = (problem: Problem): KernelSource => {
   const { context, batch, m, n, k } = problem
   const deep = Math.ceil(Number(k) / width) * width
@@ -62,9 +44,7 @@ export const panels = (problem: Problem): KernelSource => {
     const x = problem.elementOfB(b, nAt, kAt)
     return inside === undefined ? x : select(inside, x, literal(0))
   }
-  const symbolic = element(shape.map((extent, i) => ({ e: 'axis', axis: `p${i}`, extent })))
-  const sources = leavesOf(symbolic)
-  const packed = pack({ of: addressOf(symbolic), shape }, sources, { form: 'each', value: (_, index) => element(index) })
+  const packed = pack(shape, element)
   const rowTiles = size.floorDiv(size.add(m, rows - 1), rows)
   const count = size.prod([batch, rowTiles, across])
 
@@ -75,7 +55,9 @@ export const panels = (problem: Problem): KernelSource => {
     const rest = Number(k) === deep ? widen(a).text : `select(vec4f(0.0), ${widen(a).text}, k < ${k})`
     const { lines, wide } = storeTile(problem, module, rows, Number(n) % width !== 0)
     const each = Array.from({ length: rows }, (_, r) => r)
-    const steps = each.map(r => `{ let a = subgroupShuffle(row[${r}], s); sum${r} += a.x * b0 + a.y * b1 + a.z * b2 + a.w * b3; }`)
+    const steps = each.map(
+      r => `{ let a = subgroupShuffle(row[${r}], s); sum${r} += a.x * b0 + a.y * b1 + a.z * b2 + a.w * b3; }`,
+    )
     const body = `@compute @workgroup_size(${lanes})
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
   let tile = i32(group.y * 32768u + group.x);
@@ -109,21 +91,4 @@ ${indent(lines)}
     return { body, output: { wide }, grid: [count, 1, 1], enable: ['subgroups'] }
   })
   return { ...source, packed: [packed] }
-}
-
-/** an expression as text, with nodes left out: they are the packing's inputs */
-const addressOf = (x: Expr): string => JSON.stringify(x, (key, value: unknown) => (key === 'of' ? 0 : value))
-const leavesOf = (x: Expr): readonly Node[] => {
-  const found = new Set<Node>()
-  const visit = (y: Expr): void => {
-    if (y.e === 'load') {
-      found.add(y.of)
-      y.index.forEach(visit)
-    } else if (y.e === 'arith' || y.e === 'compare' || y.e === 'and') [y.a, y.b].forEach(visit)
-    else if (y.e === 'select') [y.cond, y.yes, y.no].forEach(visit)
-    else if (y.e === 'convert') visit(y.x)
-    else if (y.e === 'wgsl') y.holes.forEach(visit)
-  }
-  visit(x)
-  return [...found]
 }

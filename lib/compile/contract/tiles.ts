@@ -53,12 +53,24 @@ ${indent([...tile, ...rowNames, ...columnNames, ...sums, ...steps, ...total, ...
 }
 
 /** the last index of an axis, as WGSL */
-const lastOf = (module: Module, extent: Dim): string => (typeof extent === 'number' ? `${extent - 1}` : `${module.size(extent)} - 1`)
+const lastOf = (module: Module, extent: Dim): string =>
+  typeof extent === 'number' ? `${extent - 1}` : `${module.size(extent)} - 1`
 const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i)
 
-const innerLoop = (problem: Problem, module: Module, inner: 'dot' | 'columns' | 'single', rows: number, aAlongK: boolean): readonly string[] => {
+const innerLoop = (
+  problem: Problem,
+  module: Module,
+  inner: 'dot' | 'columns' | 'single',
+  rows: number,
+  aAlongK: boolean,
+): readonly string[] => {
   const { a, b, k } = problem
-  const print = (x: typeof a, names: Readonly<Record<string, string>>, four: string | undefined, prefix: string): { lines: readonly string[]; text: Text } => {
+  const print = (
+    x: typeof a,
+    names: Readonly<Record<string, string>>,
+    four: string | undefined,
+    prefix: string,
+  ): { lines: readonly string[]; text: Text } => {
     const block = new Block(module, { axis: n => names[n] ?? n, ...(four === undefined ? {} : { four }) }, prefix)
     const [text] = block.print(x) as [Text]
     return { lines: block.lines, text }
@@ -67,22 +79,39 @@ const innerLoop = (problem: Problem, module: Module, inner: 'dot' | 'columns' | 
     const { lines, text } = print(x, names, four, `${name}_`)
     return [...lines, `let ${name} = ${four === undefined ? text.text : widen(text).text};`]
   }
-  const forK = (step: number, lines: readonly string[]): readonly string[] => [`for (var k = 0; k < ${module.size(k)}; k += ${step}) {`, indent(lines), '}']
+  const forK = (step: number, lines: readonly string[]): readonly string[] => [
+    `for (var k = 0; k < ${module.size(k)}; k += ${step}) {`,
+    indent(lines),
+    '}',
+  ]
   if (inner === 'dot')
     return forK(4, [
       ...range(columns).flatMap(c => at(b, `b${c}`, { n: `n_${c}` }, 'k')),
-      ...range(rows).flatMap(r => [...at(a, `a${r}`, { m: `m_${r}` }, 'k'), `sum${r} += vec4f(${range(columns).map(c => `dot(a${r}, b${c})`).join(', ')});`]),
+      ...range(rows).flatMap(r => [
+        ...at(a, `a${r}`, { m: `m_${r}` }, 'k'),
+        `sum${r} += vec4f(${range(columns)
+          .map(c => `dot(a${r}, b${c})`)
+          .join(', ')});`,
+      ]),
     ])
   if (inner === 'columns' && aAlongK)
     return forK(4, [
       ...range(4).flatMap(d => at(b, `b${d}`, { n: 'n0', k: d === 0 ? 'k' : `k + ${d}` }, 'n')),
-      ...range(rows).flatMap(r => [...at(a, `a${r}`, { m: `m_${r}` }, 'k'), `sum${r} += ${['x', 'y', 'z', 'w'].map((c, d) => `a${r}.${c} * b${d}`).join(' + ')};`]),
+      ...range(rows).flatMap(r => [
+        ...at(a, `a${r}`, { m: `m_${r}` }, 'k'),
+        `sum${r} += ${['x', 'y', 'z', 'w'].map((c, d) => `a${r}.${c} * b${d}`).join(' + ')};`,
+      ]),
     ])
   if (inner === 'columns')
-    return forK(1, [...at(b, 'b', { n: 'n0' }, 'n'), ...range(rows).flatMap(r => [...at(a, `a${r}`, { m: `m_${r}` }), `sum${r} += a${r} * b;`])])
+    return forK(1, [
+      ...at(b, 'b', { n: 'n0' }, 'n'),
+      ...range(rows).flatMap(r => [...at(a, `a${r}`, { m: `m_${r}` }), `sum${r} += a${r} * b;`]),
+    ])
   return forK(1, [
     ...range(columns).flatMap(c => at(b, `b${c}`, { n: `n_${c}` })),
-    `let b = vec4f(${range(columns).map(c => `b${c}`).join(', ')});`,
+    `let b = vec4f(${range(columns)
+      .map(c => `b${c}`)
+      .join(', ')});`,
     ...range(rows).flatMap(r => [...at(a, `a${r}`, { m: `m_${r}` }), `sum${r} += a${r} * b;`]),
   ])
 }
@@ -91,11 +120,25 @@ const innerLoop = (problem: Problem, module: Module, inner: 'dot' | 'columns' | 
  * The end of a tile: epilogue and store of `sums`, in one loop over its rows (every store site costs compile time). The tile begins at
  * m0, n0; `ragged` says that n0 itself may lie outside.
  */
-export const storeTile = (problem: Problem, module: Module, rows: number, ragged = false): { readonly lines: readonly string[]; readonly wide: boolean } => {
+export const storeTile = (
+  problem: Problem,
+  module: Module,
+  rows: number,
+  ragged = false,
+): { readonly lines: readonly string[]; readonly wide: boolean } => {
   const { context, m, n, value, position } = problem
   const wide = runsAlong(context, problem, 'n', position)
-  const folded = (text: string, spread: Text['spread']) => (): Text => ({ text, precedence: 4, spread, aligned: false, kind: 'float' })
-  const outside = [...(typeof m === 'number' && m % rows === 0 ? [] : [`m < ${module.size(m)}`]), ...(ragged ? [`n0 < ${module.size(n)}`] : [])]
+  const folded = (text: string, spread: Text['spread']) => (): Text => ({
+    text,
+    precedence: 4,
+    spread,
+    aligned: false,
+    kind: 'float',
+  })
+  const outside = [
+    ...(typeof m === 'number' && m % rows === 0 ? [] : [`m < ${module.size(m)}`]),
+    ...(ragged ? [`n0 < ${module.size(n)}`] : []),
+  ]
   const guard = outside.length === 0 ? undefined : outside.join(' && ')
   const rowLoop = (lines: readonly string[]): readonly string[] => [
     `for (var r = 0; r < ${rows}; r++) {`,
@@ -103,7 +146,11 @@ export const storeTile = (problem: Problem, module: Module, rows: number, ragged
     '}',
   ]
   if (wide) {
-    const block = new Block(module, { axis: a => (a === 'n' ? 'n0' : a), four: 'n', folded: folded('sums[r]', 'vector') })
+    const block = new Block(module, {
+      axis: a => (a === 'n' ? 'n0' : a),
+      four: 'n',
+      folded: folded('sums[r]', 'vector'),
+    })
     const [made, at] = block.print(value, position) as [Text, Text]
     return { lines: rowLoop([...block.lines, `y[${wrap(at, 2)} / 4] = ${stored(made, true)};`]), wide }
   }
@@ -111,7 +158,11 @@ export const storeTile = (problem: Problem, module: Module, rows: number, ragged
   const [made, at] = block.print(value, position) as [Text, Text]
   const inside = [...block.lines, `y[${at.text}] = ${stored(made, false)};`]
   return {
-    lines: rowLoop([`for (var c = 0; c < ${columns}; c++) {`, indent(['let n = n0 + c;', `if (n < ${module.size(n)}) {`, indent(inside), '}']), '}']),
+    lines: rowLoop([
+      `for (var c = 0; c < ${columns}; c++) {`,
+      indent(['let n = n0 + c;', `if (n < ${module.size(n)}) {`, indent(inside), '}']),
+      '}',
+    ]),
     wide,
   }
 }
