@@ -1,0 +1,56 @@
+/**
+ * Packing: an operand copied into the order in which a fast kernel reads it. It is an each-node of the compiler's own, closed over the
+ * expression it computes, so that lowering treats it like any other node: weights are packed in `prepare`, run-time operands by a pass.
+ */
+import type { Each, Expr } from '../../form/index.ts'
+import { nodeOf, op, type AnyTensor, type Applied, type Node } from '../../graph/index.ts'
+import type { Dim, Shape } from '../../shape/index.ts'
+
+/** the name of the compiler's own each-op that packs an operand */
+export const packing = 'packPanels'
+interface Panels {
+  /** which element goes where, to tell equal packings of the same nodes */
+  readonly of: string
+  readonly shape: Shape
+}
+/** An each-node of the compiler's own: what it computes is an expression that is closed over. */
+const packed = (panels: Panels, inputs: readonly Node[], form: Each): Applied => {
+  const packPanels: (panels: Panels) => (...xs: AnyTensor[]) => AnyTensor = op(packing, {
+    args: (p: Panels) => p,
+    rule: {
+      sentence: () => 'n k -> panels k 32',
+      infer: (_: readonly Shape[], p: Panels) => p.shape,
+      sample: () => [],
+    },
+    form: () => form,
+    flops: () => 0,
+  })
+  return nodeOf(packPanels(panels)(...inputs)) as Applied
+}
+
+/** A node of this shape whose element at an index is `element(index)`, whatever that loads. */
+export const pack = (shape: Shape, element: (index: readonly Expr[]) => Expr): Applied => {
+  const symbolic = element(shape.map((extent: Dim, i) => ({ e: 'axis', axis: `p${i}`, extent })))
+  const leaves = leavesOf(symbolic)
+  return packed({ of: addressOf(symbolic, leaves), shape }, leaves, {
+    form: 'each',
+    value: (_, index) => element(index),
+  })
+}
+/** an expression as text, with nodes by their number among the packing's inputs */
+const addressOf = (x: Expr, leaves: readonly Node[]): string =>
+  JSON.stringify(x, (key, value: unknown) => (key === 'of' ? leaves.indexOf(value as Node) : value))
+const leavesOf = (x: Expr): readonly Node[] => {
+  const found = new Set<Node>()
+  const visit = (y: Expr): void => {
+    if (y.e === 'load') {
+      found.add(y.of)
+      y.index.forEach(visit)
+    } else if (y.e === 'arith' || y.e === 'compare' || y.e === 'and') [y.a, y.b].forEach(visit)
+    else if (y.e === 'select') [y.cond, y.yes, y.no].forEach(visit)
+    else if (y.e === 'convert') visit(y.x)
+    else if (y.e === 'wgsl') y.holes.forEach(visit)
+  }
+  visit(x)
+  return [...found]
+}
