@@ -1,0 +1,74 @@
+import { either as E } from 'fp-ts'
+import { describe, expect, it } from 'vitest'
+import {
+  checkParameters,
+  evaluate,
+  input,
+  nodeOf,
+  param,
+  parameters,
+  scope,
+  ShapeError,
+  state,
+  states,
+  topological,
+  updates,
+} from '../../lib/index.ts'
+import { add, scale, sum } from '../../ops/index.ts'
+import { tower } from './small-models.ts'
+
+describe('parameters', () => {
+  it('lists every parameter once, by its full name, in the order of use', () => {
+    const found = parameters(tower(2)).map(p => [p.name, ...p.shape])
+    expect(found).toEqual([
+      ['encoder.layers.0.mlp.fc1.weight', 8, 5],
+      ['encoder.layers.0.mlp.fc1.bias', 8],
+      ['encoder.layers.0.mlp.fc2.weight', 5, 8],
+      ['encoder.layers.0.mlp.fc2.bias', 5],
+      ['encoder.layers.1.mlp.fc1.weight', 8, 5],
+      ['encoder.layers.1.mlp.fc1.bias', 8],
+      ['encoder.layers.1.mlp.fc2.weight', 5, 8],
+      ['encoder.layers.1.mlp.fc2.bias', 5],
+      ['head.weight', 2, 5],
+      ['head.bias', 2],
+    ])
+  })
+  it('counts a name that is used twice as one parameter', () => {
+    const w = () => param('w', [3], { init: 'ones' })
+    expect(parameters(add(w(), w()))).toEqual([{ name: 'w', shape: [3], kind: 'float', init: { init: 'ones' } }])
+  })
+  it('refuses one name for two shapes, and says where both are', () => {
+    const first = scope('one', () => sum(-1)(param('w', [3])))()
+    const clash = add(first, sum(-1)(param('one.w', [4])))
+    expect(() => parameters(clash)).toThrow(ShapeError)
+    expect(() => parameters(clash)).toThrow(
+      /parameter 'one\.w' has two shapes:\n {2}\[3\] from parameter 'one\.w' \(one, interpret\/parameters\.test\.ts:\d+\)\n {2}\[4\] from/,
+    )
+    expect(evaluate(clash)).toMatchObject({ _tag: 'Left', left: { kind: 'shape' } })
+  })
+  it('refuses one name for two initial values', () => {
+    const clash = add(param('w', [3], { init: 'ones' }), param('w', [3], { init: 'zeros' }))
+    expect(() => parameters(clash)).toThrow("parameter 'w' has two initial values")
+  })
+  it('lets an input and a parameter share a name', () => {
+    const both = add(input('w', [3]), param('w', [3]))
+    expect(E.isRight(checkParameters(topological([both])))).toBe(true)
+  })
+})
+
+describe('updates', () => {
+  const counter = state('counter', [2])
+  it('pairs every state with what it becomes', () => {
+    const next = scale(2)(counter)
+    expect(states(next).map(s => s.name)).toEqual(['counter'])
+    const pairs = updates({ out: counter, next: { counter: next } })
+    expect(pairs).toEqual(E.right([{ state: nodeOf(counter), next: nodeOf(next) }]))
+  })
+  it('refuses a state that the program does not read, and one that would change its shape', () => {
+    expect(updates({ out: counter, next: { total: counter } })).toMatchObject({
+      left: { message: "next: the program reads no state 'total'; it reads 'counter'" },
+    })
+    const shorter = updates({ out: counter, next: { counter: sum(-1)(counter) } })
+    expect(shorter).toMatchObject({ left: { message: expect.stringContaining("state 'counter' has two shapes") } })
+  })
+})
