@@ -17,6 +17,7 @@ export {
   state,
   table,
 } from './block.ts'
+export { block } from './generic-block.ts'
 export { foldNodes, isTensor, mapOutputs, outputList, topological, type Outputs } from './fold.ts'
 export type { FnOf, UnaryFn, BinaryFn } from './function-types.ts'
 export { initialValues, randomBits, type Init } from './initial.ts'

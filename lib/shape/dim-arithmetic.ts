@@ -1,5 +1,8 @@
-/** Run-time twin of dim.ts: the same functions on the same values (numbers, and strings in the same normal form). */
-import type { Dim } from './dim.ts'
+/**
+ * Run-time twin of dim.ts: the same functions on the same values (numbers, and strings in the same normal form). In generic code
+ * `size.mul(4, width)` has a type too: Mul<4, Width>.
+ */
+import type { Add, Dim, Div, FloorDiv, Mul, Sub } from './dim.ts'
 
 type Term = readonly [coef: number, mono: string]
 const factors = (m: string): string[] => (m === '' ? [] : m.split('*'))
@@ -22,13 +25,14 @@ const normal = (ts: readonly Term[]): Term[] => {
 const err = (m: string): string => `✗ ${m}`
 export const isError = (d: Dim): d is string => typeof d === 'string' && d.startsWith('✗')
 const inner = (d: Dim): string => String(d).replaceAll(' + ', '+').replaceAll('*', '·')
-const lift =
-  (f: (a: Dim, b: Dim) => Dim) =>
-  (a: Dim, b: Dim): Dim =>
-    isError(a) ? a : isError(b) ? b : f(a, b)
+/** A function of two sizes that passes errors on. Its type says what tsc computes for the same two sizes. */
+const lift = <F>(f: (a: Dim, b: Dim) => Dim): F =>
+  ((a: Dim, b: Dim): Dim => (isError(a) ? a : isError(b) ? b : f(a, b))) as F
 
-export const add = lift((a, b) => print(normal([...parse(a), ...parse(b)])))
-export const mul = lift((a, b) =>
+export const add = lift<<const A extends Dim, const B extends Dim>(a: A, b: B) => Add<A, B>>((a, b) =>
+  print(normal([...parse(a), ...parse(b)])),
+)
+export const mul = lift<<const A extends Dim, const B extends Dim>(a: A, b: B) => Mul<A, B>>((a, b) =>
   print(
     normal(
       parse(a).flatMap(([ca, ma]) =>
@@ -37,9 +41,9 @@ export const mul = lift((a, b) =>
     ),
   ),
 )
-export const sum = (ds: readonly Dim[]): Dim => ds.reduce(add, 0)
-export const prod = (ds: readonly Dim[]): Dim => ds.reduce(mul, 1)
-export const sub = lift((a, b) => {
+export const sum = (ds: readonly Dim[]): Dim => ds.reduce<Dim>(add, 0)
+export const prod = (ds: readonly Dim[]): Dim => ds.reduce<Dim>(mul, 1)
+export const sub = lift<<const A extends Dim, const B extends Dim>(a: A, b: B) => Sub<A, B>>((a, b) => {
   const ts = normal([...parse(a), ...parse(b).map(([c, m]): Term => [-c, m])])
   if (ts.every(([c]) => c > 0)) return print(ts)
   return typeof a === 'number' && typeof b === 'number'
@@ -62,14 +66,14 @@ const divTerms = (a: Dim, b: Dim): Dim | undefined => {
   }
   return print(out)
 }
-export const div = lift((a, b) => {
+export const div = lift<<const A extends Dim, const B extends Dim>(a: A, b: B) => Div<A, B>>((a, b) => {
   if (typeof a === 'number' && typeof b === 'number')
     return b === 0 ? err('division by 0') : a % b === 0 ? a / b : err(`${a} is not divisible by ${b}`)
   if (b === 1) return a
   if (a === b) return 1
   return divTerms(a, b) ?? `div(${inner(a)},${inner(b)})`
 })
-export const floorDiv = lift((a, b) => {
+export const floorDiv = lift<<const A extends Dim, const B extends Dim>(a: A, b: B) => FloorDiv<A, B>>((a, b) => {
   if (typeof a === 'number' && typeof b === 'number') return b === 0 ? err('division by 0') : Math.floor(a / b)
   const q = div(a, b)
   return typeof q === 'string' && q.startsWith('div(') ? `floor(${inner(a)},${inner(b)})` : q
