@@ -75,7 +75,8 @@ describe('the text of kernels', () => {
     it(name, () => {
       expect(kernels(outputs)).toMatchSnapshot()
     })
-  it('softmax on a GPU', () => {
-    expect(kernels(programs['softmax'] as Outputs, 'gpu')).toMatchSnapshot()
-  })
+  for (const name of ['softmax', 'a product large enough for panels'])
+    it(`${name} on a GPU`, () => {
+      expect(kernels(programs[name] as Outputs, 'gpu')).toMatchSnapshot()
+    })
 })

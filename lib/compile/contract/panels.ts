@@ -9,25 +9,19 @@ import { size } from '../../shape/index.ts'
 import { indent, printModule, type KernelSource } from '../kernel.ts'
 import { Block, widen, type Text } from '../wgsl.ts'
 import { pack } from './packing.ts'
-import { runsAlong, type Problem } from './problem.ts'
+import { alongK, type Problem } from './problem.ts'
 import { storeTile } from './tiles.ts'
 
 const lanes = 8
 const rows = 16
 const width = 4 * lanes
-/** below this many FLOP the plain schedule wins: it compiles in a tenth of the time */
-const worthwhile = 2e7
-
 /** Does the schedule fit the device and the problem? */
 export const panelsFit = (problem: Problem): boolean => {
-  const { context, k, n, flops, m } = problem
-  const { profile } = context
-  if (profile.tuning !== 'lavapipe' || profile.subgroup[0] !== lanes || profile.subgroup[1] !== lanes) return false
+  const { context, k, n, m } = problem
+  const { tuning, subgroup } = context.profile
+  if (tuning !== 'lavapipe' || subgroup[0] !== lanes || subgroup[1] !== lanes) return false
   if (typeof k !== 'number' || k % 4 !== 0 || typeof n !== 'number' || n < width) return false
-  if (typeof m === 'number' && m < 4) return false
-  if (typeof flops === 'number' && flops < worthwhile) return false
-  if (typeof flops !== 'number' && k * n < 65536) return false
-  return runsAlong(context, problem, 'k', problem.a)
+  return !(typeof m === 'number' && m < 4) && alongK(problem, problem.a)
 }
 
 export const panels = (problem: Problem): KernelSource => {

@@ -76,4 +76,6 @@ export const runsAlong = (context: KernelContext, problem: Problem, name: 'm' | 
   if (x.e !== 'load' && along) return true
   return source.reads.length > 0 && !/: array<(f32|i32|u32)>/.test(source.wgsl.split('read_write')[0] ?? '')
 }
+/** Does an operand lie along k, four at a time? */
+export const alongK = (problem: Problem, x: Expr): boolean => runsAlong(problem.context, problem, 'k', x)
 const zero: Text = { text: '0.0', precedence: 4, spread: 'uniform', aligned: false, kind: 'float' }

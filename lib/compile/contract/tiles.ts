@@ -6,7 +6,7 @@
 import { size, type Dim } from '../../shape/index.ts'
 import { indent, printModule, type KernelSource } from '../kernel.ts'
 import { Block, stored, widen, wrap, type Module, type Text } from '../wgsl.ts'
-import { runsAlong, type Problem } from './problem.ts'
+import { alongK, runsAlong, type Problem } from './problem.ts'
 
 const columns = 4
 
@@ -15,9 +15,8 @@ export const tiles = (problem: Problem): KernelSource => {
   const { profile } = context
   const rows = typeof m === 'number' ? Math.min(4, Math.max(1, m)) : 4
   const lanes = profile.tuning === 'gpu' ? 64 : profile.tuning === 'lavapipe' ? 8 : 4
-  const whole4 = typeof k === 'number' && k % 4 === 0
-  const aAlongK = whole4 && runsAlong(context, problem, 'k', problem.a)
-  const bAlongK = whole4 && runsAlong(context, problem, 'k', problem.b)
+  const aAlongK = alongK(problem, problem.a)
+  const bAlongK = alongK(problem, problem.b)
   const bAlongN = runsAlong(context, problem, 'n', problem.b)
   const inner = aAlongK && bAlongK ? 'dot' : bAlongN ? 'columns' : 'single'
   const columnTiles = size.floorDiv(size.add(n, columns - 1), columns)
@@ -53,7 +52,7 @@ ${indent([...tile, ...rowNames, ...columnNames, ...sums, ...steps, ...total, ...
 }
 
 /** the last index of an axis, as WGSL */
-const lastOf = (module: Module, extent: Dim): string =>
+export const lastOf = (module: Module, extent: Dim): string =>
   typeof extent === 'number' ? `${extent - 1}` : `${module.size(extent)} - 1`
 const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i)
 

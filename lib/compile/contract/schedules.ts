@@ -1,0 +1,62 @@
+/**
+ * The schedules of a contraction and how one is chosen: by an estimate of time that counts loads, since a load costs as much as twenty
+ * multiply-adds on lavapipe, plus what compiling the kernel costs, since small work is done before a big kernel is compiled.
+ * Numbers are measured on lavapipe for eight lanes (a load from a buffer 5 ns, a multiply-add 0.3 ns); a GPU's are in proportion.
+ */
+import type { KernelSource } from '../kernel.ts'
+import { panels, panelsFit } from './panels.ts'
+import { alongK, runsAlong, type Problem } from './problem.ts'
+import { shared } from './shared.ts'
+import { tiles } from './tiles.ts'
+
+export interface Schedule {
+  readonly name: string
+  readonly fits: (problem: Problem) => boolean
+  /** floats loaded from memory for one multiply-add */
+  readonly loads: (problem: Problem) => number
+  /** seconds that the driver takes to compile it */
+  readonly compiling: number
+  readonly make: (problem: Problem) => KernelSource
+}
+
+export const schedules: readonly Schedule[] = [
+  {
+    name: 'tiles',
+    fits: () => true,
+    // four rows by four columns: eight vectors for sixteen products of four, or single numbers
+    loads: p => (alongK(p, p.a) && (alongK(p, p.b) || runsAlong(p.context, p, 'n', p.b)) ? 1 / 2 : 1),
+    compiling: 0.3,
+    make: tiles,
+  },
+  {
+    name: 'panels',
+    fits: panelsFit,
+    // 16 rows by 32 columns a subgroup: a is loaded once for 32 columns, b once for 16 rows
+    loads: () => 1 / 32 + 1 / 16,
+    compiling: 2.5,
+    make: panels,
+  },
+  {
+    name: 'shared',
+    fits: ({ context, m, n }) =>
+      context.profile.tuning === 'gpu' && !(typeof m === 'number' && m < 8) && !(typeof n === 'number' && n < 8),
+    // 32 by 32 a workgroup
+    loads: () => 1 / 16,
+    compiling: 0.3,
+    make: shared,
+  },
+]
+
+/** what named sizes are taken for when estimating */
+const usual = 256
+/** how many runs a kernel's compilation is spread over: drivers cache kernels, and equal layers share them */
+const runs = 100
+const seconds = (schedule: Schedule, problem: Problem): number => {
+  const sizes = [problem.batch, problem.m, problem.n, problem.k]
+  const products = sizes.reduce<number>((total, d) => total * (typeof d === 'number' ? d : usual), 1)
+  const nanoseconds = (products / 8) * (0.3 + 5 * schedule.loads(problem))
+  return nanoseconds * 1e-9 * runs + schedule.compiling
+}
+
+export const chooseSchedule = (problem: Problem): Schedule =>
+  schedules.filter(s => s.fits(problem)).reduce((best, s) => (seconds(s, problem) < seconds(best, problem) ? s : best))
