@@ -25,7 +25,8 @@ interface Takes {
 }
 /** Of other axes the type of the result is not known; the build knows it. */
 type TakeAny = <S extends Shape, I extends Shape>(x: Tensor<S>, index: Index<I>) => Tensor<Shape>
-type Take = <const Ax extends number>(
+/** The function that picks along an axis, typed for the first, the second and the last. */
+export type Take = <const Ax extends number>(
   axis: Ax,
 ) => number extends Ax ? TakeAny : `${Ax}` extends `${infer K extends keyof Takes}` ? Takes[K] : TakeAny
 
