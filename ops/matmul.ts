@@ -12,7 +12,7 @@ import {
   type Tensor,
 } from '../lib/index.ts'
 import { broadcastTo } from './broadcast-to.ts'
-import type { BroadcastShape } from './broadcast-types.ts'
+import type { BroadcastShape, Broadcasts } from './broadcast-types.ts'
 import { einsum } from './einsum.ts'
 
 interface Matmul {
@@ -22,7 +22,7 @@ interface Matmul {
   ): Tensor<[...S, M, N]>
   <S extends Shape, T extends Shape, M extends Dim, K extends Dim, N extends Dim>(
     a: Tensor<[...S, M, K]>,
-    b: Tensor<[...T, NoInfer<K>, N]>,
+    b: Tensor<[...T, NoInfer<K>, N]> & Tensor<[...Broadcasts<T, S>, NoInfer<K>, N]>,
   ): Tensor<[...BroadcastShape<S, T>, M, N]>
 }
 const rule: Rule<undefined> = {
