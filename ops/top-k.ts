@@ -92,7 +92,14 @@ export const topKIndices: (
  * One workgroup per row finds the best element again and again, each time among those after the last in the order. Numbers are compared as
  * keys that order like them: NaN largest, -0 and 0 equal; of equal keys the lower index comes first.
  */
-const selection = (of: { threads: number; length: string; count: string; inner: string; largest: boolean }): string => `
+const selection = (of: {
+  threads: number
+  length: string
+  count: string
+  inner: string
+  rows: string
+  largest: boolean
+}): string => `
 var<workgroup> bestKey: array<u32, ${of.threads}>;
 var<workgroup> bestAt: array<i32, ${of.threads}>;
 
