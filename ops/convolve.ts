@@ -30,8 +30,8 @@ import {
 } from '../lib/index.ts'
 import { flip } from './flip.ts'
 import { rearrange } from './rearrange.ts'
+import { lessSize, reach, windowCount, type Pair } from './window.ts'
 
-type Pair<T> = readonly [T, T]
 export interface ConvolveOptions {
   /** steps of the window, [rows, columns] */
   readonly stride?: Pair<number>
@@ -44,7 +44,7 @@ export interface ConvolveOptions {
   /** groups of channels that do not see each other */
   readonly groups?: number
 }
-interface Attrs extends Required<Omit<ConvolveOptions, 'padding'>> {
+export interface ConvolveAttrs extends Required<Omit<ConvolveOptions, 'padding'>> {
   /** zeros before the first row and column: a size, or a negative number */
   readonly before: Pair<Dim>
   readonly after: Pair<number>
@@ -67,26 +67,35 @@ type Convolve = (
   weight: Tensor<[O, I, P, Q]>,
 ) => Tensor<[...S, O, Dim, Dim]>
 
-/** a - b, negative where both are numbers */
-const less = (a: Dim, b: Dim): Dim => (typeof a === 'number' && typeof b === 'number' ? a - b : size.sub(a, b))
-/** how far n taps or rows reach that stand `step` apart: (n - 1) step + 1 */
-const reach = (n: Dim, step: number): Dim => (step === 1 ? n : size.add(size.mul(size.sub(n, 1), step), 1))
+const attributes = (given: Partial<ConvolveAttrs>): ConvolveAttrs => ({
+  stride: [1, 1],
+  dilation: [1, 1],
+  inputDilation: [1, 1],
+  groups: 1,
+  before: [0, 0],
+  after: [0, 0],
+  ...given,
+})
+export const convolutionAttrs = ({ padding = noPadding, ...options }: ConvolveOptions = {}): ConvolveAttrs =>
+  attributes({ ...options, before: [padding[0][0], padding[1][0]], after: [padding[0][1], padding[1][1]] })
+const noPadding = [
+  [0, 0],
+  [0, 0],
+] as const
 
-const extentOf = (attrs: Attrs, x: Shape, weight: Shape, side: 0 | 1): Dim | Refusal => {
-  if (attrs.extent !== undefined) return attrs.extent[side]
-  const [h, k] = [x.at(side - 2)!, weight[side + 2]!]
-  const padding = (attrs.before[side] as number) + attrs.after[side]
-  const [long, window] = [reach(h, attrs.inputDilation[side]), reach(k, attrs.dilation[side])]
-  if (typeof long === 'number' && typeof window === 'number') {
-    if (long > 0 && long + padding >= window) return Math.floor((long + padding - window) / attrs.stride[side]) + 1
-    const why = `a window of ${window} does not fit axis ${side - 2}, which is ${long}${padding === 0 ? '' : ` with padding ${padding}`}`
-    return { why, inputs: [0], axis: side - 2, sizes: [h, k] }
-  }
-  const room = padding + attrs.stride[side]
-  const padded = room >= 0 ? size.add(long, room) : size.sub(long, -room)
-  return size.floorDiv(size.sub(padded, window), attrs.stride[side])
-}
-const rule: Rule<Attrs> = {
+const extentOf = (attrs: ConvolveAttrs, x: Shape, weight: Shape, side: 0 | 1): Dim | Refusal =>
+  attrs.extent !== undefined
+    ? attrs.extent[side]
+    : windowCount({
+        axis: side === 0 ? -2 : -1,
+        length: x.at(side - 2)!,
+        window: weight[side + 2]!,
+        stride: attrs.stride[side],
+        padding: (attrs.before[side] as number) + attrs.after[side],
+        dilation: attrs.dilation[side],
+        inputDilation: attrs.inputDilation[side],
+      })
+export const convolutionRule: Rule<ConvolveAttrs> = {
   sentence: ({ groups }) =>
     groups === 1
       ? '...s c h w, o c p q -> ...s o y x'
@@ -143,7 +152,7 @@ const rule: Rule<Attrs> = {
   },
 }
 
-const reference: Reference<Attrs> = ([x, weight], { attrs, shape, size: number }) => {
+const reference: Reference<ConvolveAttrs> = ([x, weight], { attrs, shape, size: number }) => {
   const { stride, dilation, inputDilation, groups } = attrs
   const before = attrs.before.map(number) as [number, number]
   const [o, inner, p, q] = weight!.shape as [number, number, number, number]
@@ -187,10 +196,10 @@ const reference: Reference<Attrs> = ([x, weight], { attrs, shape, size: number }
  * Both are convolutions again. For x: the cotangent, pulled apart by the stride, meets the window turned round. For the window: x meets
  * the cotangent as a window whose taps are a stride apart; what was the batch is summed over, so it takes the place of the channels.
  */
-const gradient: Gradient<Attrs> = (dy, { inputs: [x, weight], attrs }) => {
+const gradient: Gradient<ConvolveAttrs> = (dy, { inputs: [x, weight], attrs }) => {
   const { stride, dilation, inputDilation, groups, before } = attrs
   const window = weight!.shape.slice(2) as Pair<Dim>
-  const turnedBefore = ([0, 1] as const).map(k => less(less(reach(window[k]!, dilation[k]), 1), before[k]))
+  const turnedBefore = ([0, 1] as const).map(k => lessSize(lessSize(reach(window[k]!, dilation[k]), 1), before[k]))
   const move = loosely(rearrange)
   const s = (x!.shape as Shape).slice(0, -3).map((_, k) => `s${k}`)
   const turned = flip(-2, -1)(move('(g o) i p q -> (g i) o p q', { g: groups })(weight!))
@@ -215,7 +224,7 @@ const gradient: Gradient<Attrs> = (dy, { inputs: [x, weight], attrs }) => {
   return [dx, move('i o p q -> o i p q')(dWeight)]
 }
 
-const form = ({ attrs, shapes, shape }: FormInputs<Attrs>): Contract => {
+const form = ({ attrs, shapes, shape }: FormInputs<ConvolveAttrs>): Contract => {
   const [x, weight] = shapes as [Shape, Shape]
   const { stride, dilation, inputDilation, groups, before, after, extent } = attrs
   const [o, inner, ...window] = weight as [Dim, Dim, Dim, Dim]
@@ -254,17 +263,10 @@ const form = ({ attrs, shapes, shape }: FormInputs<Attrs>): Contract => {
  * dilation - 1) / stride) + 1. Its gradients are convolutions too. Dumoulin & Visin, A guide to convolution arithmetic, 2016.
  */
 export const convolve: Convolve = op('convolve', {
-  args: ({
-    padding = [
-      [0, 0],
-      [0, 0],
-    ],
-    ...options
-  }: ConvolveOptions = {}): Attrs =>
-    attributes({ ...options, before: [padding[0][0], padding[1][0]], after: [padding[0][1], padding[1][1]] }),
+  args: convolutionAttrs,
   kinds: 'float, float -> float',
   source: 'Dumoulin & Visin, A guide to convolution arithmetic for deep learning, arXiv:1603.07285',
-  rule,
+  rule: convolutionRule,
   reference,
   form,
   gradient,
@@ -281,17 +283,8 @@ export const convolve: Convolve = op('convolve', {
     })
   },
 })
-const attributes = (given: Partial<Attrs>): Attrs => ({
-  stride: [1, 1],
-  dilation: [1, 1],
-  inputDilation: [1, 1],
-  groups: 1,
-  before: [0, 0],
-  after: [0, 0],
-  ...given,
-})
 /** The same op by its attributes, for its gradients: they know the size of their result. */
-const convolveTo = (given: Partial<Attrs>): ((x: Loose, weight: Loose) => Loose) => {
+const convolveTo = (given: Partial<ConvolveAttrs>): ((x: Loose, weight: Loose) => Loose) => {
   const { apply } = opOf(convolve)
   return (x, weight) => asTensor(apply(attributes(given), [x, weight]))
 }
