@@ -58,14 +58,14 @@ export const checkParameters = (nodes: readonly Node[]): E.Either<Clash, undefin
   return E.right(undefined)
 }
 
-/** Every state of a program that changes, beside what it becomes. Left: no such state, or it would change its shape or kind. */
-export const updates = ({
-  out,
-  next,
-}: Stateful): E.Either<GraphError, readonly { readonly state: Source; readonly next: Node }[]> => {
+/**
+ * The states of a program that change, each with what it becomes, as `compile` takes them: `compile(out, { next: pairs })`. Left: the
+ * program reads no state of that name, or its shape or kind would change.
+ */
+export const updates = ({ out, next }: Stateful): E.Either<GraphError, readonly Update[]> => {
   const nodes = topological([...outputList(out), ...Object.values(next)])
   const known = new Map(sourcesOf(nodes, 'state').map(s => [s.name, s]))
-  const pairs: { state: Source; next: Node }[] = []
+  const pairs: Update[] = []
   for (const [name, tensor] of Object.entries(next)) {
     const state = known.get(name)
     if (state === undefined) {
@@ -77,10 +77,11 @@ export const updates = ({
     }
     const why = difference(state, tensor)
     if (why !== undefined) return E.left(clash(state, nodeOf(tensor), why))
-    pairs.push({ state, next: nodeOf(tensor) })
+    pairs.push([state, tensor])
   }
   return E.right(pairs)
 }
+type Update = readonly [state: AnyTensor, next: AnyTensor]
 
 const zeros: Init = { init: 'zeros' }
 const sourcesOf = (nodes: readonly Node[], role: Source['role']): readonly Source[] =>

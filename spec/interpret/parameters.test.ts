@@ -4,7 +4,6 @@ import {
   checkParameters,
   evaluate,
   input,
-  nodeOf,
   param,
   parameters,
   scope,
@@ -62,7 +61,7 @@ describe('updates', () => {
     const next = scale(2)(counter)
     expect(states(next).map(s => s.name)).toEqual(['counter'])
     const pairs = updates({ out: counter, next: { counter: next } })
-    expect(pairs).toEqual(E.right([{ state: nodeOf(counter), next: nodeOf(next) }]))
+    expect(pairs).toEqual(E.right([[counter, next]]))
   })
   it('refuses a state that the program does not read, and one that would change its shape', () => {
     expect(updates({ out: counter, next: { total: counter } })).toMatchObject({
