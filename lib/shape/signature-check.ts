@@ -1,7 +1,7 @@
 /** Run-time reading of shape signatures: the twin of signature.ts. It refuses with a reason; who adds op names and origins is lib/graph. */
 import type { Dim, Shape } from './dim.ts'
 import { add, div, divisible, isError, mul } from './dim-arithmetic.ts'
-import type { Refusal } from './shape-error.ts'
+import { ShapeError, type Refusal } from './shape-error.ts'
 
 export type Axis = string | readonly string[]
 export interface Signature {
@@ -16,12 +16,12 @@ const readSide = (side: string): Axis[] =>
     t.startsWith('(') ? t.slice(1, -1).split(/\s+/).filter(Boolean) : t,
   )
 const signatures = new Map<string, Signature>()
-/** The axes of every input and of the output. Throws on a text without '->', which tsc refuses too. */
+/** The axes of every input and of the output. Throws a ShapeError on a text without '->', which tsc refuses too. */
 export const readSignature = (text: string): Signature => {
   const known = signatures.get(text)
   if (known) return known
   const at = text.indexOf('->')
-  if (at < 0) throw new Error(`'${text}' has no '->'`)
+  if (at < 0) throw new ShapeError('signature', text, [], { why: `'${text}' has no '->'` })
   const read = { inputs: text.slice(0, at).split(',').map(readSide), output: readSide(text.slice(at + 2)) }
   signatures.set(text, read)
   return read
