@@ -15,6 +15,7 @@ import {
   tabulate,
   type Dim,
   type Expr,
+  type Kind,
   type Rule,
   type Shape,
   type Tensor,
@@ -30,10 +31,18 @@ export interface PadAttrs {
 }
 const grow = (length: Dim, by: Dim): Dim =>
   typeof by === 'number' && by < 0 ? size.sub(length, -by) : size.add(length, by)
+/** length - 1, and 0 for 0: floor(2n / (n + 1)) is 1 for all other n. */
+const gaps = (length: Dim): Dim =>
+  typeof length === 'number'
+    ? Math.max(0, length - 1)
+    : size.sub(length, size.floorDiv(size.mul(2, length), size.add(1, length)))
 const spread = (length: Dim, interior: number): Dim =>
-  interior === 0 || length === 0 ? length : size.add(length, size.mul(size.sub(length, 1), interior))
+  interior === 0 ? length : size.add(length, size.mul(gaps(length), interior))
 const added = (by: Dim): Dim => (typeof by === 'number' && by < 0 ? 0 : by)
 const cropped = (by: Dim): number => (typeof by === 'number' && by < 0 ? -by : 0)
+
+/** What stands around: a whole number among indices. */
+const filling = (value: number, kind: Kind): number => (kind === 'float' ? value : Math.trunc(value))
 
 /** The rule of padding; `why` a rank is refused is said here once for all ops that pad. */
 export const padRule: Rule<PadAttrs> = {
@@ -77,11 +86,12 @@ export const padOrCrop: (
   rule: padRule,
   reference: ([x], { attrs: { before, interior, value }, shape, size: number }) => {
     const strides = stridesOf(x!.shape)
+    const fill = filling(value, x!.kind)
     const first = before.map(b => (typeof b === 'number' ? b : number(b)))
     return tabulate(shape, index => {
       const at = index.map((i, k) => (i - first[k]!) / (interior[k]! + 1))
       const inside = at.every((p, k) => Number.isInteger(p) && p >= 0 && p < x!.shape[k]!)
-      return inside ? x!.data[positionOf(at, strides)]! : value
+      return inside ? x!.data[positionOf(at, strides)]! : fill
     })
   },
   form: ({ attrs: { before, after, interior, value }, inputs, shapes: [x] }) => ({
@@ -98,17 +108,18 @@ export const padOrCrop: (
         return position
       })
       const element = load(0, at)
-      return inside.length === 0 ? element : select(inside.reduce(and), element, literal(value, inputs[0]!.kind))
+      return inside.length === 0
+        ? element
+        : select(inside.reduce(and), element, literal(filling(value, inputs[0]!.kind), inputs[0]!.kind))
     },
   }),
-  gradient: (dy, { attrs: { before, after, interior } }) => {
+  gradient: (dy, { inputs: [x], attrs: { before, after, interior } }) => {
     const crops = [...before, ...after].some(b => cropped(b) > 0)
     const whole = crops ? padOrCrop(before.map(cropped), after.map(cropped))(dy) : dy
-    const length = whole.shape as Shape
-    const cuts = length.map((d, axis) => ({
+    const cuts = (x!.shape as Shape).map((count, axis) => ({
       axis,
       start: added(before[axis]!),
-      stop: size.sub(d, added(after[axis]!)),
+      count,
       step: interior[axis]! + 1,
     }))
     return [slice(...cuts)(whole)]
@@ -117,8 +128,8 @@ export const padOrCrop: (
   sampleAttrs: draw =>
     draw.pick<PadAttrs>([
       { before: [1, 0], after: [0, 2], interior: [0, 0], value: 0 },
-      { before: [-1], after: [2], interior: [0], value: 1.5 },
+      { before: [-1], after: [2], interior: [0], value: 1 },
       { before: [1, -1], after: [-1, 1], interior: [1, 2], value: 0 },
-      { before: [0, 0, 2], after: [3, 0, 1], interior: [0, 1, 0], value: -0.5 },
+      { before: [0, 0, 2], after: [3, 0, 1], interior: [0, 1, 0], value: 1 },
     ]),
 })

@@ -56,6 +56,6 @@ export const pad: <const B extends readonly number[], const A extends readonly n
   sampleAttrs: draw =>
     draw.pick<PadAttrs>([
       { before: [1, 0], after: [0, 2], interior: [0, 0], value: 0 },
-      { before: [2], after: [1], interior: [0], value: -1.5 },
+      { before: [2], after: [1], interior: [0], value: 1 },
     ]),
 })

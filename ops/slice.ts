@@ -15,16 +15,21 @@ import {
   type Tensor,
 } from '../lib/index.ts'
 import { axisFromFront, wrongAxis } from './axes.ts'
-import { padOrCrop } from './pad-or-crop.ts'
+import { unslice } from './unslice.ts'
 
-/** Indices start, start + step, … below stop of one axis. A negative number counts from the end; a size may be named. */
+/**
+ * Indices start, start + step, … of one axis: those below stop, or as many as `count` says. A negative start or stop counts from the end;
+ * all but the step may be named sizes.
+ */
 export interface Slice {
   readonly axis: number
   readonly start?: Dim
   readonly stop?: Dim
+  readonly count?: Dim
   readonly step?: number
 }
-interface Attrs {
+/** What is cut from which axes; all others stay whole. */
+export interface SliceAttrs {
   readonly slices: readonly Slice[]
 }
 interface Cut {
@@ -36,11 +41,20 @@ interface Cut {
 
 const fromEnd = (at: Dim, length: Dim): Dim => (typeof at === 'number' && at < 0 ? size.sub(length, -at) : at)
 const cutOf = (slice: Slice | undefined, length: Dim): Cut => {
-  const { start = 0, stop = length, step = 1 } = slice ?? {}
-  const [from, to] = [fromEnd(start, length), fromEnd(stop, length)]
-  return { start: from, stop: to, step, length: size.floorDiv(size.add(size.sub(to, from), step - 1), step) }
+  const { start = 0, stop = length, step = 1, count } = slice ?? {}
+  const from = fromEnd(start, length)
+  const to = count === undefined ? fromEnd(stop, length) : behind(from, count, step)
+  const counted = count ?? size.floorDiv(size.add(size.sub(to, from), step - 1), step)
+  return { start: from, stop: to, step, length: counted }
 }
-const cutsOf = ({ slices }: Attrs, shape: Shape): readonly Cut[] =>
+/** The first index behind so many; of named sizes the start, which says nothing. */
+const behind = (from: Dim, count: Dim, step: number): Dim => {
+  if (step === 1) return size.add(from, count)
+  if (typeof count !== 'number' || count === 0) return from
+  return size.add(from, (count - 1) * step + 1)
+}
+/** What is cut from every axis. */
+export const cutsOf = ({ slices }: SliceAttrs, shape: Shape): readonly Cut[] =>
   shape.map((d, k) =>
     cutOf(
       slices.find(s => axisFromFront(s.axis, shape.length) === k),
@@ -67,13 +81,12 @@ const wrongCut = ({ axis, step = 1, ...given }: Slice, shape: Shape): Refusal | 
   return undefined
 }
 
-const rule: Rule<Attrs> = {
-  sentence: ({ slices }) =>
-    slices
-      .map(
-        ({ axis, start = '', stop = '', step = 1 }) => `axis ${axis}: ${start}:${stop}${step === 1 ? '' : `:${step}`}`,
-      )
-      .join(', '),
+const sentence = ({ axis, start = 0, stop = '', count, step = 1 }: Slice): string => {
+  const extent = count === undefined ? `${start}:${stop}` : `${count} from ${start}`
+  return `axis ${axis}: ${extent}${step === 1 ? '' : ` by ${step}`}`
+}
+export const sliceRule: Rule<SliceAttrs> = {
+  sentence: ({ slices }) => slices.map(sentence).join(', '),
   infer: ([x = []], attrs) =>
     wrongAxis(
       attrs.slices.map(s => s.axis),
@@ -84,10 +97,10 @@ const rule: Rule<Attrs> = {
   sample: (draw, { slices }) => {
     const rank = draw.int(Math.max(1, ...slices.map(({ axis }) => (axis < 0 ? -axis : axis + 1))), 3)
     const shape = Array.from({ length: rank }, draw.size)
-    for (const { axis, start = 0, stop = 0 } of slices) {
-      const at = axisFromFront(axis, rank)
-      const need = Math.max(Math.abs(Number(start)), Math.abs(Number(stop)), Number(start) - Math.min(0, Number(stop)))
-      shape[at] = need + draw.int(0, 3)
+    for (const { axis, start = 0, stop = 0, count = 0, step = 1 } of slices) {
+      const [from, to] = [Number(start), Number(stop)]
+      const need = Math.max(Math.abs(from), Math.abs(to), from - Math.min(0, to), from + Number(count) * step)
+      shape[axisFromFront(axis, rank)] = need + draw.int(0, 3)
     }
     return [shape]
   },
@@ -99,15 +112,16 @@ const rule: Rule<Attrs> = {
  * is taken to fit.
  */
 export const slice: (...slices: readonly Slice[]) => <S extends Shape>(x: Tensor<S>) => Tensor<Shape> = op('slice', {
-  args: (...slices: readonly Slice[]): Attrs => ({ slices }),
+  args: (...slices: readonly Slice[]): SliceAttrs => ({ slices }),
   kinds: 'a -> a',
-  rule,
+  rule: sliceRule,
   reference: ([x], { attrs, shape, size: number }) => {
     const strides = stridesOf(x!.shape)
     const slices = attrs.slices.map(s => ({
       ...s,
       ...(s.start === undefined ? {} : { start: number(s.start) }),
       ...(s.stop === undefined ? {} : { stop: number(s.stop) }),
+      ...(s.count === undefined ? {} : { count: number(s.count) }),
     }))
     const cuts = cutsOf({ slices }, x!.shape)
     const from = positionOf(
@@ -128,28 +142,14 @@ export const slice: (...slices: readonly Slice[]) => <S extends Shape>(x: Tensor
         ),
     }
   },
-  gradient: (dy, { inputs: [x], attrs }) => {
-    const shape = x!.shape as Shape
-    const cuts = cutsOf(attrs, shape)
-    const after = cuts.map(({ start, stop, step, length }, k) => {
-      if (step === 1) return size.sub(shape[k]!, stop)
-      const spread = length === 0 ? 0 : size.add(size.mul(size.sub(length, 1), step), 1)
-      return size.sub(shape[k]!, size.add(start, spread))
-    })
-    return [
-      padOrCrop(
-        cuts.map(c => c.start),
-        after,
-        { interior: cuts.map(c => c.step - 1) },
-      )(dy),
-    ]
-  },
+  gradient: (dy, { inputs: [x], attrs }) => [unslice(x!.shape, ...attrs.slices)(dy)],
   flops: () => 0,
   sampleAttrs: draw =>
-    draw.pick<Attrs>([
+    draw.pick<SliceAttrs>([
       { slices: [{ axis: 0, start: 1 }] },
       { slices: [{ axis: -1, start: 1, stop: 4, step: 2 }] },
       { slices: [{ axis: 0, stop: -1 }] },
+      { slices: [{ axis: 0, start: 1, count: 2, step: 3 }] },
       {
         slices: [
           { axis: 1, start: -2 },

@@ -1,4 +1,5 @@
 import { broadcasting, kindOf, minus, op, pointwise, wgsl } from '../lib/index.ts'
+import { add } from './add.ts'
 import type { Arithmetic } from './broadcast-types.ts'
 import { neg } from './neg.ts'
 import { sumTo } from './sum-to.ts'
@@ -12,5 +13,5 @@ export const sub: Arithmetic = op('sub', {
     (a, b) => (kindOf(a!) === 'index' ? minus(a!, b!) : wgsl`(${a!} - ${b!})`),
   ),
   gradient: (dy, { inputs: [a, b] }) => [sumTo(a!.shape)(dy), sumTo(b!.shape)(neg(dy))],
-  laws: { 'b - a is the negative': (f, a, b) => [f(a, b), neg(f(b, a))] },
+  laws: { 'undoes addition': (f, a, b) => [f(add(a, b), b), add(a, f(b, b))] },
 })

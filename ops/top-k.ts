@@ -103,8 +103,8 @@ const selection = (of: {
 var<workgroup> bestKey: array<u32, ${of.threads}>;
 var<workgroup> bestAt: array<i32, ${of.threads}>;
 
-fn keyOf(x: f32) -> u32 {
-  let bits = bitcast<u32>(x);
+fn keyAt(i: i32) -> u32 {
+  let bits = bitcast<u32>(x0[i]);
   let magnitude = bits & 0x7fffffffu;
   let above = select(~bits, bits | 0x80000000u, (bits >> 31u) == 0u || magnitude == 0u);
   let rising = select(above, 0xffffffffu, magnitude > 0x7f800000u);
@@ -131,7 +131,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     var key = 0u;
     var at = length;
     for (var i = i32(thread); i < length; i += ${of.threads}) {
-      let k = keyOf(x0[first + i * inner]);
+      let k = keyAt(first + i * inner);
       if (isBefore(lastKey, lastAt, k, i) && isBefore(k, i, key, at)) {
         key = k;
         at = i;
