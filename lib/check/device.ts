@@ -74,7 +74,8 @@ const against = (
   const wanted = valueOf(tensorOf(reference), asFeeds(values, prefix))
   const rounded = valueOf(tensorOf(reference), asFeeds(values.map(nudged), prefix))
   const of = toleranceClass(built)
-  const difference = differs(got, wanted, limits(of, wanted, distance(rounded, wanted)))
+  const held = of === 'exact' ? { ...wanted, data: Float64Array.from(wanted.data, Math.fround) } : wanted
+  const difference = differs(got, held, limits(of, held, distance(rounded, wanted)))
   return difference === undefined ? undefined : `${difference} (${of})`
 }
 const asSingle = (v: Value): Value => ({

@@ -80,14 +80,14 @@ export const numbersOf = (op: Op, instance: Instance, seed = instance.seed): rea
   const values: Value[] = []
   for (const [k, shape] of instance.shapes.entries()) {
     const kind = instance.kinds[k]!
-    const [low, high] = kind === 'truth' ? usual.truth : (op.domain?.(k, instance) ?? usual[kind])
+    const [from, to] = kind === 'truth' ? usual.truth : (op.domain?.(k, instance) ?? usual[kind])
+    const [low, high] = kind === 'float' ? [from, to] : [Math.ceil(from), Math.floor(to)]
     const count = countOf(shape)
     if (low > high && count > 0) return undefined
     const unit = (i: number): number => (randomBits(seed + 0x9e37 * (k + 1), i) + 0.5) / 0x100000000
-    const data = new Float64Array(count)
-    for (let i = 0; i < count; i++)
-      data[i] =
-        kind === 'float' ? Math.fround(low + unit(i) * (high - low)) : low + Math.floor(unit(i) * (high - low + 1))
+    const draw = (i: number): number =>
+      kind === 'float' ? Math.fround(low + unit(i) * (high - low)) : low + Math.floor(unit(i) * (high - low + 1))
+    const data = Float64Array.from({ length: count }, (_, i) => draw(i))
     values.push({ kind, shape, data })
   }
   return values
