@@ -7,10 +7,10 @@ import { readFileSync } from 'node:fs'
 export interface GoldenTensor {
   readonly dtype: string
   readonly shape: readonly number[]
-  readonly data: Float32Array | Int32Array | Uint8Array
+  readonly data: Float32Array | Int32Array | Uint16Array | Int8Array | Uint8Array
 }
 
-const views = { F32: Float32Array, I32: Int32Array, U8: Uint8Array }
+const views = { F32: Float32Array, I32: Int32Array, U16: Uint16Array, I8: Int8Array, U8: Uint8Array }
 
 export const goldenTensors = (file: string): ReadonlyMap<string, GoldenTensor> => {
   const bytes = readFileSync(file)
