@@ -127,7 +127,7 @@ const keep = (indices: Int32Array): Readonly<Record<string, Numbers>> => ({
 const roi = (name: string): GraphEntry =>
   graph(({ x, boxes: where, batch_index }, attrs) =>
     family(name)({
-      size: attrs.output_size,
+      bins: attrs.output_size,
       scale: attrs.spatial_scale,
       samplingRatio: attrs.sampling_ratio,
       aligned: attrs.aligned,
@@ -299,7 +299,7 @@ const table: Readonly<Record<string, Entry>> = {
   box_iou: elementwise('boxIou'),
 
   cross_entropy: graph(({ logits, target }, { ignore_index }) =>
-    family('crossEntropy')({ ignore: ignore_index })(logits!, target!),
+    family('crossEntropy')({ ignoreIndex: ignore_index })(logits!, target!),
   ),
   mse_loss: loss('mseLoss'),
   l1_loss: loss('l1Loss'),
