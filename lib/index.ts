@@ -10,6 +10,11 @@ export { count, formatCount, type Cost, type Count, type CountOptions, type Tota
 export { describe, type DescribeOptions } from './interpret/describe.ts'
 export { drawing, graph, type DrawingOptions } from './interpret/drawing.ts'
 export { labels, replace, tap, tapAll, type Replacement, type Selected, type Selector } from './interpret/edit.ts'
+export { compile, openDevice, run, sharedDevice, type CompileOptions } from './device/run.ts'
+export { load, type LoadOptions, type Program, type RunOptions } from './device/program.ts'
+export { formatProfile, type Profile } from './device/profile.ts'
+export type { Device, DeviceOptions } from './device/device.ts'
+export type { WeightSource } from './device/upload.ts'
 export * from './check/index.ts'
 import { function as F } from 'fp-ts'
 export const { pipe, flow } = F
