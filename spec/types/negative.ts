@@ -3,6 +3,7 @@
  * file compiles; negative.test.ts takes the expectations away and reads what the compilers say of each line. A build that is not asked
  * (null) must be silent.
  */
+/* eslint-disable @typescript-eslint/ban-ts-comment -- every line is a mistake on purpose */
 import {
   ShapeError,
   block,

@@ -39,6 +39,7 @@ import {
   reshape,
   residual,
   roiAlign,
+  roiMean,
   rows,
   silu,
   transpose,
@@ -91,7 +92,8 @@ is('conv on a symbolic size', pipe(input('x', [8, 'h', 'w']), conv2d('c', { out:
 is('conv with a batch', pipe(input('x', ['b', 3, 336, 336]), conv2d('c', { out: 8, kernel: 14, stride: 14 })), ['b', 8, 24, 24])
 is('pool', pipe(input('x', [8, 48, 48]), avgPool2d({ kernel: 2 })), [8, 24, 24])
 is('resize', pipe(input('x', [8, 24, 24]), interpolate({ size: [48, 'w'], mode: 'bilinear' })), [8, 48, 'w'])
-is('roiAlign', roiAlign({ out: 7, scale: 0.25 })(input('f', [192, 192, 192]), boxes), ['boxes', 192, 7, 7])
+is('roiAlign', roiAlign({ bins: 7, scale: 0.25 })(input('f', [192, 192, 192]), boxes), ['boxes', 192, 7, 7])
+is('roiMean', roiMean({ bins: 7, scale: 0.25 })(input('f', [192, 192, 192]), boxes), ['boxes', 192])
 // moving axes
 is('transpose', transpose(x), [1024, 577])
 is('split heads', pipe(x, rearrange('n (h d) -> h n d', { h: 16 })), [16, 577, 64])
