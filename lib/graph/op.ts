@@ -123,7 +123,11 @@ export const isOp = (f: unknown): boolean => typeof f === 'function' && record i
  *   export const quickGelu = op('quickGelu', { rule: '...s -> ...s', meaning: x => mul(x, sigmoid(scale(1.702)(x))) })
  *   export const concat: Concat = op('concat', { args: (axis: number) => ({ axis }), rule: concatRule, … })
  */
-export function op<const Sig extends string>(name: string, body: PlainRecord<Sig & CheckSig<Sig>>): FnOf<Sig, Canon<{}>>
+export function op<const Sig extends string>(
+  name: string,
+  // a record with args is not for this overload, which tsc must know before it types the functions in it
+  body: PlainRecord<Sig & CheckSig<Sig>> & { readonly args?: never },
+): FnOf<Sig, Canon<{}>>
 export function op<const Sig extends string, Args extends readonly unknown[], A>(
   name: string,
   body: FamilyRecord<Sig & CheckSig<Sig>, Args, A> & { readonly sizes?: never },

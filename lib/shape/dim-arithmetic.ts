@@ -75,6 +75,7 @@ export const div = lift<<const A extends Dim, const B extends Dim>(a: A, b: B) =
 })
 export const floorDiv = lift<<const A extends Dim, const B extends Dim>(a: A, b: B) => FloorDiv<A, B>>((a, b) => {
   if (typeof a === 'number' && typeof b === 'number') return b === 0 ? err('division by 0') : Math.floor(a / b)
+  if (b === 1) return a
   const q = div(a, b)
   return typeof q === 'string' && q.startsWith('div(') ? `floor(${inner(a)},${inner(b)})` : q
 })

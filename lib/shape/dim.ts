@@ -319,9 +319,11 @@ type FloorSym<A extends Dim, B extends Dim> = string extends A
       ? string
       : number extends B
         ? string
-        : DivSym<A, B> extends `div(${string}`
-          ? `floor(${Inner<A>},${Inner<B>})`
-          : DivSym<A, B>
+        : B extends 1
+          ? A
+          : DivSym<A, B> extends `div(${string}`
+            ? `floor(${Inner<A>},${Inner<B>})`
+            : DivSym<A, B>
 
 /** output size of a convolution or pooling window: floor((h + 2p - k) / s) + 1 */
 export type Conv<H extends Dim, K extends number, S extends number = 1, P extends number = 0> =

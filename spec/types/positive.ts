@@ -89,6 +89,7 @@ is('3x3 stride 2 padding 1 floors', pipe(input('x', [8, 225, 224]), conv2d('c', 
 is('conv keeps a symbolic size', pipe(input('x', [8, 'h', 'w']), conv2d('c', { out: 8, kernel: 3, padding: 1 })), [8, 'h', 'w'])
 is('conv, padding same', pipe(input('x', [8, 'h', 'w']), conv2d('c', { out: 16, kernel: 5, padding: 'same' })), [16, 'h', 'w'])
 is('conv on a symbolic size', pipe(input('x', [8, 'h', 'w']), conv2d('c', { out: 8, kernel: 14, stride: 14 })), [8, 'floor(h,14)', 'floor(w,14)'])
+is('halves taken one by one', pipe(input('x', ['n', 4]), rearrange('(h pair) c -> pair h c', { pair: 2 }), conv2d('c', { out: 3, kernel: 1 })), [3, 'div(n,2)', 4])
 is('conv with a batch', pipe(input('x', ['b', 3, 336, 336]), conv2d('c', { out: 8, kernel: 14, stride: 14 })), ['b', 8, 24, 24])
 is('pool', pipe(input('x', [8, 48, 48]), avgPool2d({ kernel: 2 })), [8, 24, 24])
 is('resize', pipe(input('x', [8, 24, 24]), interpolate({ size: [48, 'w'], mode: 'bilinear' })), [8, 48, 'w'])
