@@ -1,0 +1,144 @@
+/**
+ * MG-LLaVA (Zhao et al., MG-LLaVA: towards multi-granularity visual instruction tuning, 2024): a low-resolution tower, a
+ * high-resolution one, a fusion of both, tokens for the objects in boxes, a language model. One function of its parts:
+ * another fusion, another use of the boxes, another language model is another part, and without a high-resolution tower
+ * it is LLaVA-1.5 (Liu et al., Improved baselines with visual instruction tuning, 2023).
+ *
+ *   mgLlava({ ...mgLlavaVicuna7b, fusion: fusion(flow(align, side)) })
+ *
+ * Values inside can be found by name: `E_L`, `E_H`, `R`, `E_F`, `picture`, `objects`, `sequence`, those of the parts, and
+ * those of the language model under `llm`.
+ */
+import {
+  indexInput,
+  inputOf,
+  loosely,
+  named,
+  pipe,
+  scope,
+  type AnyTensor,
+  type Conv,
+  type Dim,
+  type Index,
+  type Loose,
+  type Mul,
+  type Shape,
+  type Sum,
+  type Tensor,
+} from '../lib/index.ts'
+import { concat, iota, slice } from '../ops/index.ts'
+import type { BoxMerging } from './box-merging.ts'
+import { clip, type ClipConfig } from './clip.ts'
+import { convNext, type ConvNextConfig } from './convnext.ts'
+import { embed, head, transform, type LlamaConfig } from './llama.ts'
+import { pooledFeatures } from './objects.ts'
+import { mlp2, type Projector } from './projector.ts'
+
+/** A low-resolution tower and a language model: LLaVA-1.5. */
+export interface LlavaParts {
+  /** side of the low-resolution input */
+  readonly lowSize: number
+  readonly clip: ClipConfig
+  /** makes the picture's tokens; two linear layers unless said */
+  readonly projector?: Projector
+  readonly llm: LlamaConfig
+}
+/** What MG-LLaVA adds. The grids of both towers must be equal: lowSize / patch = imageSize / 32. */
+export interface MgParts {
+  /** side of the high-resolution input, on which the boxes lie */
+  readonly imageSize: number
+  readonly convNext: ConvNextConfig
+  readonly fusion: (views: {
+    readonly low: Loose
+    readonly high: Loose
+    readonly maps: readonly AnyTensor[]
+  }) => AnyTensor
+  /** what becomes of the objects in boxes; nothing unless said */
+  readonly boxes?: BoxMerging
+  /** bins of RoIAlign, per side */
+  readonly bins?: number
+}
+export type MgLlavaParts = LlavaParts | (LlavaParts & MgParts)
+
+type Grid<P extends MgLlavaParts> = Conv<P['lowSize'], P['clip']['patch'], P['clip']['patch']>
+type Picture<P extends MgLlavaParts> = P extends { readonly projector: Projector } ? Dim : Mul<Grid<P>, Grid<P>>
+type Objects<P extends MgLlavaParts> = P extends { readonly boxes: (...m: never[]) => { readonly objects: AnyTensor } }
+  ? 'boxes'
+  : 0
+type Logits<P extends MgLlavaParts> = Tensor<[Sum<['before', Picture<P>, Objects<P>, 'after']>, P['llm']['vocabulary']]>
+
+/** What is shown to the towers. */
+export interface Shown {
+  /** [3, lowSize, lowSize], normalised pixels */
+  readonly image: AnyTensor
+  /** [3, imageSize, imageSize]; needed by the high-resolution tower */
+  readonly detail?: AnyTensor
+  /** [boxes, 4], x1, y1, x2, y2 on `detail`; needed where boxes are used */
+  readonly boxes?: AnyTensor
+}
+/** The inputs of a model with these parts. */
+export const shown = (parts: MgLlavaParts): Shown => ({
+  image: inputOf('image', [3, parts.lowSize, parts.lowSize]),
+  ...('convNext' in parts ? { detail: inputOf('detail', [3, parts.imageSize, parts.imageSize]) } : {}),
+  ...('boxes' in parts ? { boxes: inputOf('boxes', ['boxes', 4]) } : {}),
+})
+
+/** What the language model reads of a picture. */
+export interface Seen {
+  /** [tokens, width] */
+  readonly picture: AnyTensor
+  /** [boxes, width], where objects have tokens of their own */
+  readonly objects?: AnyTensor
+}
+/** From pixels and boxes to tokens of the language model's width. */
+export const look =
+  (parts: MgLlavaParts) =>
+  ({ image, detail, boxes }: Shown): Seen => {
+    const low = named('E_L')(clip(parts.clip)(image as Loose)) as Loose
+    const project = (name: string, projector: Projector, x: AnyTensor) =>
+      scope(name, projector(parts.llm.width))(x as Loose)
+    const picture = (x: AnyTensor) => named('picture')(project('projector', parts.projector ?? mlp2, x))
+    if (!('convNext' in parts)) return { picture: picture(low) }
+    const maps = convNext(parts.convNext)(detail as Loose)
+    const high = named('E_H')(maps[3]) as Loose
+    const fused = named('E_F')(parts.fusion({ low, high, maps: [...maps.slice(0, 3), high] }))
+    if (parts.boxes === undefined) return { picture: picture(fused) }
+    const pool = pooledFeatures({ bins: parts.bins ?? 56, size: [parts.imageSize, parts.imageSize] })
+    const features = named('R')(pool(maps, boxes as Loose))
+    const merged = parts.boxes({ low, fused, features })
+    if (merged.objects === undefined) return { picture: picture(merged.map) }
+    return {
+      picture: picture(merged.map),
+      objects: named('objects')(project('bbox_projector', mlp2, merged.objects)),
+    }
+  }
+
+/** Embeddings of the text with what was seen in between: [before + … + after, width]. */
+export const splice =
+  ({ llm }: Pick<MgLlavaParts, 'llm'>) =>
+  (before: AnyTensor, seen: readonly AnyTensor[], after: AnyTensor): Loose => {
+    const text = (ids: AnyTensor) => scope('llm', embed(llm))(ids as Index<Shape>)
+    return named('sequence')(loosely(concat)(0)(text(before), ...seen, text(after)))
+  }
+
+/** Embeddings [T, width] to the scores of the next token after each of them, [T, vocabulary]. */
+export const read = ({ llm }: Pick<MgLlavaParts, 'llm'>) =>
+  scope('llm', (sequence: AnyTensor): Loose => {
+    const positions = iota(sequence.shape[0]!)
+    return head(llm)(transform(llm)(sequence as Loose, positions)) as Loose
+  })
+/** The same for the last of them alone, [1, vocabulary]: what generating needs. */
+export const readLast = ({ llm }: Pick<MgLlavaParts, 'llm'>) =>
+  scope('llm', (sequence: AnyTensor): Loose => {
+    const hidden = transform(llm)(sequence as Loose, iota(sequence.shape[0]!))
+    const last = loosely(slice)({ axis: 0, start: -1 })(hidden)
+    return head(llm)(last) as Loose
+  })
+
+/** The whole model: from `image`, `detail`, `boxes` and the ids `before` and `after` the picture to logits at every position. */
+export const mgLlava = <const P extends MgLlavaParts>(parts: P): Logits<P> => {
+  const { picture, objects } = look(parts)(shown(parts))
+  const [before, after] = [indexInput('before', ['before']), indexInput('after', ['after'])]
+  const seen = objects === undefined ? [picture] : [picture, objects]
+  return read(parts)(splice(parts)(before, seen, after)) as Logits<P>
+}
