@@ -1,0 +1,101 @@
+/**
+ * Loading: weights are uploaded one at a time in the order in which the passes of `prepare` want them, packed at once, and freed as
+ * soon as nothing reads them as they were. So a model that is packed for its kernels is never on the device twice.
+ */
+import { either as E } from 'fp-ts'
+import type { MemoryPlan, Planner } from '../compile/memory.ts'
+import type { BufferPlan, Lowered } from '../compile/pass.ts'
+import type { SluiceError } from '../errors.ts'
+import type { Source } from '../graph/index.ts'
+import type { Device } from './device.ts'
+import type { Pipeline } from './pipelines.ts'
+import type { OwnMemory } from './residence.ts'
+import { dispatch, stepsOf, writeWords, type Step } from './steps.ts'
+import type { Assignment, Upload } from './upload.ts'
+
+export interface Preparation {
+  readonly device: Device
+  readonly lowered: Lowered
+  /** the planner of the passes of `prepare`, and its one plan */
+  readonly planner: Planner
+  readonly plan: MemoryPlan
+  readonly pipelines: ReadonlyMap<string, Pipeline>
+  readonly memory: OwnMemory
+  /** whether the content is needed when everything is prepared */
+  readonly isKept: (buffer: BufferPlan) => boolean
+  readonly upload: Upload
+  readonly signal?: AbortSignal | undefined
+  readonly onProgress?: ((name: string) => void) | undefined
+}
+
+/** Bytes of uploaded weights after which the passes that wait for them run. */
+const batchBytes = 2 ** 28
+
+/** Uploads all weights and runs `prepare`. Repeating it with other weights leaves every buffer that is kept where it is. */
+export const prepareWeights = async (
+  preparation: Preparation,
+  assignment: Assignment,
+): Promise<E.Either<SluiceError, void>> => {
+  const { device, lowered, planner, plan, pipelines, memory, isKept, upload, signal, onProgress } = preparation
+  const { prepare, buffers } = lowered
+  const lastReader = new Map(prepare.flatMap((pass, i) => pass.reads.map(o => [o.buffer.id, i] as const)))
+  const uploaded = new Set<number>()
+  const put = async (buffer: BufferPlan, source: Source): Promise<E.Either<SluiceError, void>> => {
+    const made = await device.guarded(`memory for '${buffer.label}'`, () => memory.get(buffer))
+    if (E.isLeft(made)) return made
+    uploaded.add(buffer.id)
+    const done = await upload(buffer, made.right, source, assignment.get(source) ?? 'initial')()
+    onProgress?.(source.name)
+    return done
+  }
+  const words = await device.guarded('preparing weights', () => writeWords(device, plan))
+  if (E.isLeft(words)) return words
+  let waiting: Step[] = []
+  let waitingBytes = 0
+  const flush = async (next: number): Promise<E.Either<SluiceError, void>> => {
+    const steps = waiting
+    waiting = []
+    waitingBytes = 0
+    if (steps.length === 0) return E.right(undefined)
+    const ran = await device.guarded('preparing weights', () => {
+      const encoder = device.gpu.createCommandEncoder()
+      const pass = encoder.beginComputePass()
+      for (const step of steps) dispatch(pass, step)
+      pass.end()
+      device.submit(encoder.finish())
+    })
+    if (E.isLeft(ran)) return ran
+    const done = await device.settled('preparing weights', device.gpu.queue.onSubmittedWorkDone(), signal)
+    if (E.isLeft(done)) return done
+    for (const buffer of buffers)
+      if (!isKept(buffer) && memory.has(buffer) && (lastReader.get(buffer.id) ?? next) < next) memory.free(buffer)
+    return E.right(undefined)
+  }
+  const all = async (): Promise<E.Either<SluiceError, void>> => {
+    for (const [i, pass] of prepare.entries()) {
+      for (const { buffer } of pass.reads) {
+        if (buffer.holds.what !== 'parameter' || uploaded.has(buffer.id)) continue
+        const done = await put(buffer, buffer.holds.source)
+        if (E.isLeft(done)) return done
+        waitingBytes += plan.bytes[planner.positionOf(buffer)]!
+      }
+      const ground = { device, planner, pipelines, memory: memory.get }
+      const steps = await device.guarded(pass.label, () => stepsOf(ground, [pass], plan, words.right))
+      if (E.isLeft(steps)) return steps
+      waiting.push(...steps.right)
+      const ran = waitingBytes > batchBytes ? await flush(i + 1) : E.right(undefined)
+      if (E.isLeft(ran)) return ran
+    }
+    const ran = await flush(prepare.length)
+    if (E.isLeft(ran)) return ran
+    for (const buffer of buffers) {
+      if (buffer.holds.what !== 'parameter' || uploaded.has(buffer.id) || !isKept(buffer)) continue
+      const done = await put(buffer, buffer.holds.source)
+      if (E.isLeft(done)) return done
+    }
+    return E.right(undefined)
+  }
+  const result = await all()
+  if (words.right !== undefined) device.free(words.right)
+  return result
+}

@@ -1,0 +1,400 @@
+/**
+ * A program on a device: the passes of a lowered graph with their weights in place. A run binds the named sizes, looks up or makes the
+ * memory plan and the bind groups for them, writes the inputs, encodes all passes into one submit and reads everything back at once.
+ * States stay on the device. Runs of one program follow one another; nothing is left behind but what `dispose` frees.
+ */
+import { platform } from '#platform'
+import { either as E, taskEither as TE } from 'fp-ts'
+import { memoryPlanner, storageBytes, type MemoryPlan, type Planner } from '../compile/memory.ts'
+import type { BufferPlan, Lowered, Pass } from '../compile/pass.ts'
+import {
+  deviceError,
+  feedError,
+  interrupted,
+  several,
+  type DeviceError,
+  type Door,
+  type GraphError,
+  type SluiceError,
+} from '../errors.ts'
+import { countOf, topological, type Feeds, type Node, type Source, type Value } from '../graph/index.ts'
+import { bind, type Bindings, type Bound } from '../interpret/bind.ts'
+import { deviceOf, type Device } from './device.ts'
+import { fromBytes, toBytes } from './numbers.ts'
+import type { Kernel, Pipeline } from './pipelines.ts'
+import { prepareWeights } from './prepare.ts'
+import { timePasses, type Profile, type ProfileOptions } from './profile.ts'
+import { readBack, type Wanted } from './read-back.ts'
+import { ownMemory, runMemory, type OwnMemory, type Ready } from './residence.ts'
+import { dispatch, segmentsOf, type Step } from './steps.ts'
+import { assign, uploader, writeBytes, type InitialOptions, type Upload, type WeightSource } from './upload.ts'
+import { warm, type Warming } from './warm.ts'
+
+export interface LoadOptions extends InitialOptions {
+  readonly signal?: AbortSignal
+  /** a weight is on the device: how many of how many, and its name */
+  readonly onWeight?: (done: number, of: number, name: string) => void
+}
+export interface RunOptions {
+  readonly signal?: AbortSignal
+  /** names of the outputs to compute and read back; all unless said. States always advance. */
+  readonly only?: readonly string[]
+}
+
+/** Calls that overlap wait for one another; every failure is a value. */
+export interface Program {
+  readonly device: Device
+  readonly lowered: Lowered
+  /** different kernels: the pipelines that the program needs */
+  readonly kernels: number
+  /** Memory that a run with these named sizes takes; nothing is allocated. Errors: `limit`, `shape`. */
+  readonly plan: (sizes?: Bindings) => E.Either<SluiceError, MemoryPlan>
+  /** Makes machine code now, where the driver would make it at the first run. */
+  readonly warm: (warming?: Warming) => Door<void>
+  /**
+   * Outputs by name: floats as Float32Array, indices and truth values as Int32Array.
+   * Errors: `feed`, `shape`, `limit`, `out of memory`, `device lost`, `interrupted`.
+   */
+  readonly run: (feeds?: Feeds, options?: RunOptions) => Door<Readonly<Record<string, Value>>>
+  /** Time of every pass. States do not advance, unless passes write them in place. */
+  readonly profile: (feeds?: Feeds, options?: ProfileOptions) => Door<Profile>
+  readonly readState: (name: string) => Door<Value>
+  readonly writeState: (name: string, value: Value) => Door<void>
+  /** Other weights in place of those loaded. */
+  readonly reload: (weights: WeightSource) => Door<void>
+  /** Frees all memory of the program; the device stays. */
+  readonly dispose: () => void
+}
+
+/** Floating-point operations in one submit: about a second of work. */
+const submitFlops: Readonly<Record<Device['profile']['tuning'], number>> = {
+  lavapipe: 1e11,
+  swiftshader: 2e10,
+  gpu: 5e11,
+}
+
+/** Lanes for warming: one for each core, as far as that is known. */
+const lanes = (): number => {
+  const { navigator } = globalThis as { readonly navigator?: { readonly hardwareConcurrency?: number } }
+  return Math.min(4, navigator?.hardwareConcurrency ?? 2)
+}
+const helper: Door<Device> = TE.flatMap(deviceOf)(platform.findAdapter)
+
+const isOwn = ({ holds }: BufferPlan): boolean => holds.what !== 'input' && holds.what !== 'work'
+
+/** What makes a program impossible on a device, whatever its weights and sizes are. */
+const impossible = ({ prepare, passes, buffers }: Lowered, device: Device): DeviceError | GraphError | undefined => {
+  for (const { features, label, path } of [...prepare, ...passes])
+    for (const feature of features)
+      if (!device.gpu.features.has(feature))
+        return deviceError('limit', `${label} at '${path}' needs '${feature}', which ${device.name} does not have`)
+  for (const buffer of buffers)
+    if (isOwn(buffer) && typeof buffer.elements === 'string') {
+      const { label, elements, holds } = buffer
+      const message = `${holds.what} '${label}' has ${elements} elements; what stays between runs needs literal sizes`
+      return { kind: 'shape', message }
+    }
+  return undefined
+}
+
+/** What `bind` has to see of the graph: the inputs, and every different shape with names once. */
+const nodesToBind = ({ outputs, buffers }: Lowered): readonly Node[] => {
+  const shapes = new Map<string, Node>()
+  const inputs = new Map<string, Node>()
+  const sources = buffers.flatMap(({ holds }) => (holds.what === 'input' ? [holds.source] : []))
+  for (const node of [...topological(outputs.map(o => o.tensor)), ...sources]) {
+    if (node.role === 'input') inputs.set(node.name, node)
+    else if (node.shape.some(d => typeof d === 'string')) shapes.set(node.shape.join(), node)
+  }
+  return [...inputs.values(), ...shapes.values()]
+}
+
+/** The passes that some outputs, and all states, depend on. */
+const neededFor = ({ passes, next, buffers }: Lowered, outputs: readonly BufferPlan[]): ReadonlySet<Pass> => {
+  const wanted = new Set([...outputs, ...next.map(n => n.from), ...buffers.filter(isOwn)].map(b => b.id))
+  const needed = new Set<Pass>()
+  for (const pass of [...passes].reverse()) {
+    if (!wanted.has(pass.write.buffer.id)) continue
+    needed.add(pass)
+    for (const { buffer } of pass.reads) wanted.add(buffer.id)
+  }
+  return needed
+}
+
+/** Runs tasks one after another, in the order of the calls; `refusal` is asked before each. */
+const oneAtATime = (
+  refusal: () => SluiceError | undefined,
+): (<A>(task: () => Promise<E.Either<SluiceError, A>>) => Door<A>) => {
+  let last: Promise<unknown> = Promise.resolve()
+  return task => () => {
+    const turn = last.then(() => {
+      const refused = refusal()
+      return refused === undefined ? task() : E.left(refused)
+    })
+    last = turn.catch(() => undefined)
+    return turn
+  }
+}
+
+/** All steps in one compute pass. */
+const encodeAll = (encoder: GPUCommandEncoder, steps: readonly Step[]): void => {
+  const pass = encoder.beginComputePass()
+  for (const step of steps) dispatch(pass, step)
+  pass.end()
+}
+
+/** A loaded program, and what it is made of. */
+interface Parts {
+  readonly lowered: Lowered
+  readonly device: Device
+  readonly planner: Planner
+  readonly kernels: readonly Kernel[]
+  readonly pipelines: ReadonlyMap<string, Pipeline>
+  readonly own: OwnMemory
+  /** checks and uploads weights, and packs them */
+  readonly place: (weights: WeightSource) => Promise<E.Either<SluiceError, void>>
+}
+
+const programOf = ({ lowered, device, planner, kernels, pipelines, own, place }: Parts): Program => {
+  const { buffers, passes, outputs, next } = lowered
+  const memory = runMemory(device, planner, passes, pipelines, own)
+  const results = readBack(device)
+  const spares = new Map<BufferPlan, GPUBuffer>()
+  let disposed: DeviceError | undefined
+  const exclusive = oneAtATime(() => disposed ?? device.lost())
+  const toBind = nodesToBind(lowered)
+  const inputs = buffers.flatMap(b => (b.holds.what === 'input' ? [{ buffer: b, name: b.holds.source.name }] : []))
+  const states = new Map(
+    buffers.flatMap(b =>
+      b.holds.what === 'state' ? [[b.holds.source.name, { buffer: b, source: b.holds.source }]] : [],
+    ),
+  )
+
+  interface Started {
+    readonly bound: Bound
+    readonly ready: Ready
+  }
+  const start = async (feeds: Feeds): Promise<E.Either<SluiceError, Started>> => {
+    const bound = bind(toBind, feeds)
+    if (E.isLeft(bound)) return bound
+    const ready = await memory.readyFor(bound.right.sizes)
+    return E.isLeft(ready) ? ready : E.right({ bound: bound.right, ready: ready.right })
+  }
+  const writeInputs = ({ bound, ready: { plan } }: Started): void => {
+    for (const { buffer, name } of inputs) {
+      const { data } = bound.values.get(name) as Value
+      const offset = plan.offset[planner.positionOf(buffer)]!
+      writeBytes(device, memory.bufferOf(buffer, plan), offset, toBytes(data, buffer.storage))
+    }
+  }
+  const wanted = (buffer: BufferPlan, count: number, plan: MemoryPlan): Wanted => ({
+    buffer: memory.bufferOf(buffer, plan),
+    offset: plan.offset[planner.positionOf(buffer)]!,
+    bytes: 4 * Math.ceil((count * storageBytes[buffer.storage]) / 4),
+  })
+  const valueOf = ({ kind, storage }: BufferPlan, shape: readonly number[], bytes: ArrayBuffer): Value => ({
+    kind,
+    shape,
+    data: fromBytes(bytes, countOf(shape), storage, kind),
+  })
+  /** What states become. One that becomes another's old value is copied aside first: all advance at the same time. */
+  const advance = (encoder: GPUCommandEncoder, plan: MemoryPlan): void => {
+    const moves = next.filter(({ state, from }) => state.id !== from.id)
+    const sources = moves.map(({ from }) => {
+      const bytes = plan.bytes[planner.positionOf(from)]!
+      const place = { buffer: memory.bufferOf(from, plan), offset: plan.offset[planner.positionOf(from)]!, bytes }
+      if (from.holds.what !== 'state') return place
+      const usage = GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST
+      const spare = spares.get(from) ?? device.allocate(`${from.label}, copied aside`, bytes, usage)
+      spares.set(from, spare)
+      encoder.copyBufferToBuffer(place.buffer, place.offset, spare, 0, bytes)
+      return { buffer: spare, offset: 0, bytes }
+    })
+    for (const [i, { state }] of moves.entries()) {
+      const { buffer, offset, bytes } = sources[i]!
+      encoder.copyBufferToBuffer(buffer, offset, own.get(state), 0, bytes)
+    }
+  }
+
+  const run = (feeds: Feeds, { signal, only }: RunOptions) =>
+    exclusive(async () => {
+      if (signal?.aborted === true) return E.left(interrupted('running'))
+      const unknown = only?.find(name => !outputs.some(o => o.name === name))
+      if (unknown !== undefined) {
+        const names = outputs.map(o => `'${o.name}'`).join(', ')
+        return E.left(feedError(unknown, `'${unknown}' is not an output of this program; its outputs are ${names}`))
+      }
+      const started = await start(feeds)
+      if (E.isLeft(started)) return started
+      const { plan, steps } = started.right.ready
+      const chosen = only === undefined ? outputs : outputs.filter(o => only.includes(o.name))
+      const needed =
+        only === undefined
+          ? undefined
+          : neededFor(
+              lowered,
+              chosen.map(o => o.buffer),
+            )
+      const shapes = chosen.map(o => o.tensor.shape.map(d => planner.valueOf(d, plan)))
+      const segments = segmentsOf(
+        needed === undefined ? steps : steps.filter(s => needed.has(s.pass)),
+        submitFlops[device.profile.tuning],
+      )
+      for (const [k, segment] of segments.entries()) {
+        const isLast = k === segments.length - 1
+        const submitted = await device.guarded('running', () => {
+          if (k === 0) writeInputs(started.right)
+          const encoder = device.gpu.createCommandEncoder()
+          encodeAll(encoder, segment)
+          if (isLast) {
+            results.copy(
+              encoder,
+              chosen.map((o, i) => wanted(o.buffer, countOf(shapes[i]!), plan)),
+            )
+            advance(encoder, plan)
+          }
+          device.submit(encoder.finish())
+        })
+        if (E.isLeft(submitted)) return submitted
+        if (isLast) break
+        const done = await device.settled('running', device.gpu.queue.onSubmittedWorkDone(), signal)
+        if (E.isLeft(done)) return done
+      }
+      const bytes = await results.bytes('running', signal)
+      if (E.isLeft(bytes)) return bytes
+      const named = chosen.map((o, i) => [o.name, valueOf(o.buffer, shapes[i]!, bytes.right[i]!)] as const)
+      return E.right(Object.fromEntries(named))
+    })
+
+  const stateNamed = (
+    name: string,
+  ): E.Either<SluiceError, { readonly buffer: BufferPlan; readonly source: Source }> => {
+    const names = [...states.keys()].map(s => `'${s}'`).join(', ') || 'none'
+    const message = `'${name}' is not a state of this program; its states are ${names}`
+    return E.fromNullable<SluiceError>(feedError(name, message))(states.get(name))
+  }
+  const readState = (name: string) =>
+    exclusive(async () => {
+      const state = stateNamed(name)
+      if (E.isLeft(state)) return state
+      const { buffer, source } = state.right
+      const shape = source.shape.map(Number)
+      const bytes = 4 * Math.ceil((countOf(shape) * storageBytes[buffer.storage]) / 4)
+      const submitted = await device.guarded(`reading '${name}'`, () => {
+        const encoder = device.gpu.createCommandEncoder()
+        results.copy(encoder, [{ buffer: own.get(buffer), offset: 0, bytes }])
+        device.submit(encoder.finish())
+      })
+      const read = E.isLeft(submitted) ? submitted : await results.bytes(`reading '${name}'`)
+      return E.map(([only]: readonly ArrayBuffer[]) => valueOf(buffer, shape, only as ArrayBuffer))(read)
+    })
+  const writeState = (name: string, value: Value) =>
+    exclusive(async () => {
+      const state = stateNamed(name)
+      if (E.isLeft(state)) return state
+      const { buffer, source } = state.right
+      if (source.shape.join() !== value.shape.join()) {
+        const message = `state '${name}' is [${source.shape.join(', ')}], the value is [${value.shape.join(', ')}]`
+        return E.left(feedError(name, message))
+      }
+      return device.guarded(`writing '${name}'`, () =>
+        writeBytes(device, own.get(buffer), 0, toBytes(value.data, buffer.storage)),
+      )
+    })
+  const profile = (feeds: Feeds, profiling: ProfileOptions) =>
+    exclusive(async () => {
+      const started = await start(feeds)
+      if (E.isLeft(started)) return started
+      const { steps, plan } = started.right.ready
+      // the first round fills every buffer as a run would, and is not timed
+      const ran = await device.guarded('profiling', () => {
+        writeInputs(started.right)
+        const encoder = device.gpu.createCommandEncoder()
+        encodeAll(encoder, steps)
+        device.submit(encoder.finish())
+      })
+      return E.isLeft(ran) ? ran : timePasses(device, steps, plan.sizes, profiling)
+    })
+
+  return {
+    device,
+    lowered,
+    kernels: kernels.length,
+    plan: (sizes = {}) => planner.plan(sizes),
+    warm: (warming = {}) => exclusive(warm(device, kernels, warming, helper, lanes())),
+    run: (feeds = {}, options = {}) => run(feeds, options),
+    profile: (feeds = {}, options = {}) => profile(feeds, options),
+    readState,
+    writeState,
+    reload: weights => exclusive(() => place(weights)),
+    dispose: () => {
+      disposed = deviceError('device lost', 'the program was disposed of. Next step: load it again')
+      for (const part of [own, memory, results]) part.dispose()
+      for (const spare of spares.values()) device.free(spare)
+      spares.clear()
+    },
+  }
+}
+
+/** States and tables as they are at first. */
+const fill = async (lowered: Lowered, device: Device, own: OwnMemory, upload: Upload) => {
+  for (const buffer of lowered.buffers) {
+    const { holds, storage, label } = buffer
+    if (holds.what !== 'state' && holds.what !== 'table') continue
+    const place = await device.guarded(`memory for '${label}'`, () => own.get(buffer))
+    if (E.isLeft(place)) return place
+    const filled =
+      holds.what === 'state'
+        ? await upload(buffer, place.right, holds.source, 'initial')()
+        : await device.guarded(label, () =>
+            writeBytes(device, place.right, 0, toBytes(Float64Array.from(holds.values), storage)),
+          )
+    if (E.isLeft(filled)) return filled
+  }
+  return E.right(undefined)
+}
+
+/**
+ * Puts a lowered graph on a device: makes its pipelines, uploads its weights, packs them.
+ * Errors: `missing tensor` and `tensor shape` with every tensor that does not fit, `shader`, `limit`, `out of memory`,
+ * `device lost`, `interrupted`, and those of reading the weights.
+ */
+export const load =
+  (lowered: Lowered, device: Device, weights: WeightSource, options: LoadOptions = {}): Door<Program> =>
+  async () => {
+    const { buffers, prepare, passes } = lowered
+    const { signal, seed = 0, onWeight } = options
+    const planner = memoryPlanner(lowered, device.profile)
+    const wrong = device.lost() ?? impossible(lowered, device) ?? planner.refusal
+    if (wrong !== undefined) return E.left(wrong)
+    const staying = { buffers: buffers.filter(isOwn), prepare, passes: [], outputs: [], next: [] }
+    const preparePlanner = memoryPlanner(staying, device.profile)
+    const preparePlan = preparePlanner.plan({})
+    if (E.isLeft(preparePlan)) return preparePlan
+    const plan = preparePlan.right
+
+    const kernels = [...new Map([...prepare, ...passes].map(p => [p.wgsl, p])).values()]
+    const made = await Promise.all(kernels.map(device.pipelines.get))
+    const [failed, ...others] = made.flatMap(p => (E.isLeft(p) ? [p.left] : []))
+    if (failed !== undefined) return E.left(several([failed, ...others]))
+    const pipelines = new Map(made.flatMap((p, i) => (E.isRight(p) ? [[kernels[i]!.wgsl, p.right] as const] : [])))
+
+    const own = ownMemory(device, b => plan.bytes[preparePlanner.positionOf(b)]!)
+    const parameters = buffers.flatMap(({ holds }) => (holds.what === 'parameter' ? [holds.source] : []))
+    const upload = uploader(device, seed, signal)
+    const place = async (from: WeightSource): Promise<E.Either<SluiceError, void>> => {
+      const assignment = assign(parameters, from, options)
+      if (E.isLeft(assignment)) return assignment
+      let done = 0
+      const onProgress = (name: string): void => onWeight?.(++done, parameters.length, name)
+      const { isKept } = planner
+      const ground = { device, lowered, planner: preparePlanner, plan, pipelines, memory: own, isKept, upload }
+      return prepareWeights({ ...ground, signal, onProgress }, assignment.right)
+    }
+    const program = programOf({ lowered, device, planner, kernels, pipelines, own, place })
+    const filled = await fill(lowered, device, own, upload)
+    const placed = E.isLeft(filled) ? filled : await place(weights)
+    if (E.isRight(placed)) return E.right(program)
+    program.dispose()
+    return placed
+  }

@@ -1,0 +1,422 @@
+/** Programs on a real adapter: results, memory, counters, and every way to fail. The programs are written by hand (by-hand.ts). */
+import { either as E, taskEither as TE } from 'fp-ts'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Lowered } from '../../lib/compile/pass.ts'
+import { interrupted, type Door } from '../../lib/errors.ts'
+import { value, type Value } from '../../lib/graph/index.ts'
+import type { Device } from '../../lib/device/device.ts'
+import { formatProfile } from '../../lib/device/profile.ts'
+import { load, type LoadOptions, type Program } from '../../lib/device/program.ts'
+import { openDevice } from '../../lib/device/run.ts'
+import type { WeightSource } from '../../lib/device/upload.ts'
+import { affine, chain, inputSource, paramSource, programme, stateSource, sum } from './by-hand.ts'
+
+const right = async <A>(door: Door<A>): Promise<A> => {
+  const result = await door()
+  if (E.isLeft(result)) throw new Error(`${result.left.kind}: ${result.left.message}`)
+  return result.right
+}
+const left = async <A>(door: Door<A>) => {
+  const result = await door()
+  if (E.isRight(result)) throw new Error('expected an error')
+  return result.left
+}
+const noWeights: WeightSource = new Map<string, Value>()
+const initial = { allowInitial: true }
+const floats = (v: Value | undefined): number[] => Array.from(v!.data)
+
+let device: Device
+beforeAll(async () => {
+  device = await right(openDevice())
+})
+afterAll(() => device.dispose())
+
+const loaded = (lowered: Lowered, weights = noWeights, options: LoadOptions = initial): Promise<Program> =>
+  right(load(lowered, device, weights, options))
+/** Runs `use` with a program and frees it. */
+const using = async (
+  lowered: Lowered,
+  use: (program: Program) => Promise<void>,
+  weights = noWeights,
+): Promise<void> => {
+  const program = await loaded(lowered, weights)
+  try {
+    await use(program)
+  } finally {
+    program.dispose()
+  }
+}
+
+describe('running', () => {
+  it('computes a chain of fifty passes in one submit and in the memory of two', () =>
+    using(chain(50), async program => {
+      const n = 1000
+      const x = Float32Array.from({ length: n }, (_, i) => i)
+      await right(program.run({ x }))
+      const before = device.counters()
+      const { y } = await right(program.run({ x }))
+      expect(y).toMatchObject({ kind: 'float', shape: [n] })
+      for (const [i, found] of floats(y).entries()) expect(found).toBeCloseTo(2 + (i - 2) / 2 ** 50, 5)
+      expect(device.counters().submits - before.submits).toBe(1)
+      const held = device.counters().bytes
+      expect(held).toBeLessThan(6 * 4096 + 52 * 256)
+    }))
+
+  it('makes no pipeline for other sizes, empty ones included, and gives the right numbers for each', () =>
+    using(chain(3), async program => {
+      await right(program.run({ x: [1] }))
+      const { pipelines } = device.counters()
+      for (const n of [2, 65, 0, 64, 1000, 3, 1]) {
+        const { y } = await right(program.run({ x: value([n], new Float32Array(n).fill(10)) }))
+        expect(floats(y)).toEqual(Array<number>(n).fill(3))
+      }
+      expect(device.counters().pipelines).toBe(pipelines)
+    }))
+
+  it('shares a pipeline between passes, and between programs', async () => {
+    const before = device.counters().pipelines
+    const lowered = () => {
+      const { buffer, pass, lowered } = programme()
+      const x = inputSource('x', ['n'])
+      const [a, b, c] = [buffer('x', 'n', { what: 'input', source: x }), buffer('b', 'n'), buffer('c', 'n')]
+      pass(affine(3, 0.25), [a], b)
+      pass(affine(3, 0.25), [b], c)
+      return lowered({ y: [x, c] })
+    }
+    for (const _ of [1, 2])
+      await using(lowered(), async program => {
+        expect(program.kernels).toBe(1)
+        expect(floats((await right(program.run({ x: [1] }))).y)).toEqual([10])
+      })
+    expect(device.counters().pipelines).toBe(before + 1)
+  })
+
+  it('runs 200 times, and with 200 different sizes, without growing', () =>
+    using(chain(8), async program => {
+      const x = new Float32Array(4096).fill(1)
+      const round = async (): Promise<void> => {
+        for (let i = 0; i < 100; i++) await right(program.run({ x }))
+        for (let i = 0; i < 100; i++) await right(program.run({ x: x.subarray(0, 4000 - i) }))
+      }
+      await round()
+      const held = device.counters()
+      const rss = process.memoryUsage.rss()
+      await round()
+      const { buffers, bytes } = device.counters()
+      expect({ buffers, bytes }).toEqual({ buffers: held.buffers, bytes: held.bytes })
+      expect(process.memoryUsage.rss() - rss).toBeLessThan(32 * 2 ** 20)
+    }))
+
+  it('reads back only what is asked for, and computes only what that needs', () => {
+    const { buffer, pass, lowered } = programme()
+    const x = inputSource('x', ['n'])
+    const [a, b, c] = [buffer('x', 'n', { what: 'input', source: x }), buffer('b', 'n'), buffer('c', 'n')]
+    pass(affine(2, 0), [a], b)
+    pass(affine(0, 7), [a], c)
+    return using(lowered({ x: [x, a], b: [x, b], again: [x, b], c: [x, c] }), async program => {
+      const all = await right(program.run({ x: [1, 2] }))
+      expect(Object.keys(all)).toEqual(['x', 'b', 'again', 'c'])
+      expect([all.x, all.b, all.again, all.c].map(floats)).toEqual([
+        [1, 2],
+        [2, 4],
+        [2, 4],
+        [7, 7],
+      ])
+      const some = await right(program.run({ x: [5] }, { only: ['b'] }))
+      expect(Object.entries(some).map(([k, v]) => [k, floats(v)])).toEqual([['b', [10]]])
+      expect(await right(program.run({ x: [5] }, { only: [] }))).toEqual({})
+      expect(await left(program.run({ x: [5] }, { only: ['d'] }))).toMatchObject({ kind: 'feed', name: 'd' })
+    })
+  })
+
+  it('lets overlapping calls wait for one another', () =>
+    using(chain(2), async program => {
+      const results = await Promise.all([1, 2, 3, 4].map(i => right(program.run({ x: Array<number>(i).fill(4 * i) }))))
+      expect(results.map(r => floats(r.y))).toEqual([1, 2, 3, 4].map(i => Array<number>(i).fill(i + 1.5)))
+    }))
+
+  it('takes whole numbers and halves', () => {
+    const { buffer, pass, lowered } = programme()
+    const x = inputSource('x', ['n'])
+    const ids = { ...inputSource('ids', ['n']), kind: 'index' as const }
+    const i = buffer('ids', 'n', { what: 'input', source: ids }, 'i32', 'index')
+    const h = buffer('half', 'n', { what: 'input', source: x }, 'f16')
+    const j = buffer('next', 'n', { what: 'work' }, 'i32', 'index')
+    const increment = affine(1, 1).replaceAll('f32', 'i32').replace('1.000000 * x[i] + 1.000000', 'x[i] + 1')
+    pass(increment, [i], j)
+    return using(lowered({ next: [ids, j], half: [x, h] }), async program => {
+      const { next, half } = await right(program.run({ ids: [2 ** 24 + 1, -5, 0], x: [0.1, 65504, 1e-7] }))
+      expect(next).toEqual({ kind: 'index', shape: [3], data: Int32Array.of(2 ** 24 + 2, -4, 1) })
+      expect(half!.data).toEqual(Float32Array.of(0.0999755859375, 65504, 2 ** -23))
+    })
+  })
+})
+
+describe('weights', () => {
+  /** y = x + (3 w + 1), where what is in brackets is prepared once */
+  const withWeight = () => {
+    const { buffer, pass, lowered } = programme()
+    const x = inputSource('x', [4])
+    const source = paramSource('layer.weight', [4])
+    const w = buffer('layer.weight', 4, { what: 'parameter', source })
+    const bias = buffer('bias', 4, { what: 'parameter', source: paramSource('layer.bias', [4]) })
+    const folded = buffer('folded', 4, { what: 'prepared' })
+    const given = buffer('x', 4, { what: 'input', source: x })
+    const [y, z] = [buffer('y', 4), buffer('z', 4)]
+    pass(affine(3, 1), [w], folded)
+    pass(sum, [given, folded], y)
+    pass(sum, [y, bias], z)
+    return lowered({ z: [x, z] })
+  }
+  const weightsOf = (w: number, b: number): WeightSource =>
+    new Map([
+      ['layer.weight', value([4], Float64Array.of(w, w, w, w))],
+      ['layer.bias', value([4], Float32Array.of(b, b, b, b))],
+    ])
+
+  it('are prepared once, freed when nothing reads them as they were, and can be replaced', async () => {
+    const before = device.counters().buffers
+    await using(
+      withWeight(),
+      async program => {
+        // bias and folded: the raw weight is gone
+        expect(device.counters().buffers - before).toBe(2)
+        expect(floats((await right(program.run({ x: [0, 1, 2, 3] }))).z)).toEqual([71, 72, 73, 74])
+        await right(program.reload(weightsOf(0, -1)))
+        expect(floats((await right(program.run({ x: [0, 1, 2, 3] }))).z)).toEqual([0, 1, 2, 3])
+        const plan = program.plan()
+        expect(E.isRight(plan) && plan.right.memory).toMatchObject({ weights: 16, prepared: 16 })
+      },
+      weightsOf(20, 10),
+    )
+    expect(device.counters().buffers).toBe(before)
+  })
+
+  it('are read lazily, in pieces where they are large', async () => {
+    const count = 2 ** 23 + 3
+    const { buffer, pass, lowered } = programme()
+    const w = paramSource('w', [count])
+    const weight = buffer('w', count, { what: 'parameter', source: w })
+    const y = buffer('y', count)
+    pass(affine(1, 1), [weight], y, {
+      grid: [65535, 3, 1],
+      wgsl: affine(1, 1).replace('id.x', '(id.x + id.y * 65535 * 64)'),
+    })
+    const asked: (readonly [number, number])[] = []
+    const readRange = (first: number, n: number) => {
+      asked.push([first, n])
+      return TE.right(Float32Array.from({ length: n }, (_, i) => first + i))
+    }
+    const lazy = { get: () => ({ shape: [count], read: TE.left(interrupted('reading it whole')), readRange }) }
+    await using(
+      lowered({ y: [w, y] }),
+      async program => {
+        expect(asked).toEqual([
+          [0, 2 ** 23],
+          [2 ** 23, 3],
+        ])
+        const data = (await right(program.run())).y!.data
+        expect([data[0], data[2 ** 23 - 1], data[count - 1]]).toEqual([1, 2 ** 23, 2 ** 23 + 3])
+      },
+      lazy,
+    )
+  })
+
+  it('that are missing or of another shape are told all together', async () => {
+    const wrong = new Map([['layer.weight', value([2, 2], [1, 2, 3, 4])]])
+    const error = await left(load(withWeight(), device, wrong))
+    expect(error.message).toBe(
+      [
+        'the weights: lacks 1 of 2 tensors that the model needs:',
+        '  layer.bias   needs [4]   missing',
+        "the weights: 1 of 2 tensors have another shape than the model's:",
+        '  layer.weight   needs [4]   has [2, 2]',
+      ].join('\n'),
+    )
+    expect(error).toMatchObject({ kind: 'several', errors: [{ kind: 'missing tensor' }, { kind: 'tensor shape' }] })
+  })
+
+  it('that are missing take their initial values where that is allowed', () =>
+    using(withWeight(), async program => {
+      expect(floats((await right(program.run({ x: [0, 0, 0, 0] }))).z)).toEqual([9, 9, 9, 9])
+    }))
+})
+
+describe('states', () => {
+  /** a, b ← b, a + x: all states advance at the same time */
+  const swapping = () => {
+    const { buffer, pass, lowered } = programme()
+    const x = inputSource('x', [2])
+    const given = buffer('x', 2, { what: 'input', source: x })
+    const a = buffer('a', 2, { what: 'state', source: stateSource('a', [2]) })
+    const b = buffer('b', 2, { what: 'state', source: stateSource('b', [2]) })
+    const y = buffer('y', 2)
+    pass(sum, [a, given], y)
+    return lowered({ a: [x, a] }, [
+      { state: a, from: b },
+      { state: b, from: y },
+    ])
+  }
+
+  it('stay on the device, advance together, and can be read and written', () =>
+    using(swapping(), async program => {
+      const seen: number[][] = []
+      for (const x of [1, 10, 100]) seen.push(floats((await right(program.run({ x: [x, x] }))).a))
+      expect(seen).toEqual([
+        [0, 0],
+        [0, 0],
+        [1, 1],
+      ])
+      expect(floats(await right(program.readState('a')))).toEqual([10, 10])
+      expect(floats(await right(program.readState('b')))).toEqual([101, 101])
+      await right(program.writeState('b', value([2], [7, 8])))
+      await right(program.run({ x: [0, 0] }, { only: [] }))
+      expect(floats(await right(program.readState('a')))).toEqual([7, 8])
+      expect(await left(program.readState('c'))).toMatchObject({ kind: 'feed', name: 'c' })
+      expect(await left(program.writeState('a', value([1], [7])))).toMatchObject({ kind: 'feed', name: 'a' })
+    }))
+
+  it('do not advance in a profile', () =>
+    using(swapping(), async program => {
+      await right(program.run({ x: [1, 1] }))
+      await right(program.profile({ x: [5, 5] }))
+      expect(floats(await right(program.readState('b')))).toEqual([1, 1])
+    }))
+})
+
+describe('a profile', () => {
+  it.each(['timestamps', 'wall time'] as const)('has a time for every pass, by %s', how =>
+    using(chain(6), async program => {
+      const n = 500_000
+      const profile = await right(program.profile({ x: new Float32Array(n) }, { rounds: 2, how }))
+      expect(profile).toMatchObject({ how, rounds: 2, sizes: { n }, passes: { length: 6 } })
+      for (const pass of profile.passes) expect(pass).toMatchObject({ label: 'affine', flops: 2 * n, bytes: 8 * n })
+      expect(profile.milliseconds).toBeGreaterThan(0)
+      const text = formatProfile(profile, { ceilings: { gflops: 100, gigabytesPerSecond: 20 } })
+      expect(text.split('\n')[0]).toBe(`${device.name}, n = ${n}: ${how}, mean of 2 rounds`)
+      expect(text).toMatch(/kernel +passes +ms +share +GFLOP\/s +GB\/s +of best\naffine +6 /)
+    }),
+  )
+})
+
+describe('failures', () => {
+  it('a shader that does not compile is shown with its line', async () => {
+    const { buffer, pass, lowered } = programme()
+    const x = inputSource('x', ['n'])
+    const a = buffer('x', 'n', { what: 'input', source: x })
+    const y = buffer('y', 'n')
+    pass(affine(1, 0).replace('x[i] +', 'z[i] +'), [a], y, { label: 'broken' })
+    const error = await left(load(lowered({ y: [x, y] }), device, noWeights))
+    expect(error.kind).toBe('shader')
+    expect(error.message).toMatch(/^kernel 'broken' does not compile: line 8:\d+: .*'z'.*\n {2}8 \| .* z\[i\]/)
+  })
+
+  it('a feed that is missing, unknown or of another kind', () =>
+    using(chain(1), async program => {
+      expect(await left(program.run({}))).toMatchObject({ kind: 'feed', name: 'x' })
+      expect(await left(program.run({ x: [1], z: [1] }))).toMatchObject({ kind: 'feed', name: 'z' })
+      expect(await left(program.run({ x: value([1], [1], 'index') }))).toMatchObject({ kind: 'feed', name: 'x' })
+    }))
+
+  it('what exceeds a limit is refused before anything is allocated, and the program goes on', () =>
+    using(chain(1), async program => {
+      await right(program.run({ x: [1] }))
+      const { bytes } = device.counters()
+      const plan = program.plan({ n: 2 ** 26 })
+      expect(E.isLeft(plan) && plan.left).toMatchObject({ kind: 'limit' })
+      expect(device.counters().bytes).toBe(bytes)
+      expect(floats((await right(program.run({ x: [2] }))).y)).toEqual([2])
+    }))
+
+  it('a feature that the device lacks', async () => {
+    const { buffer, pass, lowered } = programme()
+    const x = inputSource('x', ['n'])
+    const y = buffer('y', 'n')
+    pass(affine(1, 0), [buffer('x', 'n', { what: 'input', source: x })], y, {
+      features: ['texture-compression-astc'],
+    })
+    const error = await left(load(lowered({ y: [x, y] }), device, noWeights))
+    expect(error).toMatchObject({ kind: 'limit' })
+    expect(error.message).toContain("affine at '' needs 'texture-compression-astc'")
+  })
+
+  it('a signal interrupts a run, and the next one is right', () =>
+    using(chain(50), async program => {
+      expect(await left(program.run({ x: [1] }, { signal: AbortSignal.abort() }))).toMatchObject({
+        kind: 'interrupted',
+      })
+      const stop = new AbortController()
+      const x = new Float32Array(2 ** 21).fill(4)
+      const running = left(program.run({ x }, { signal: stop.signal }))
+      setTimeout(() => stop.abort(), 5)
+      expect(await running).toMatchObject({ kind: 'interrupted', message: 'running was interrupted' })
+      const { y } = await right(program.run({ x }))
+      expect(y!.data.every(v => Math.abs(v - 2) < 1e-6)).toBe(true)
+    }))
+
+  it('a program or device that was disposed of says so at once, and holds nothing', async () => {
+    const own = await right(openDevice())
+    const program = await right(load(chain(2), own, noWeights))
+    await right(program.run({ x: [1] }))
+    program.dispose()
+    expect(own.counters()).toMatchObject({ buffers: 0, bytes: 0 })
+    expect(await left(program.run({ x: [1] }))).toMatchObject({ kind: 'device lost' })
+    const second = await right(load(chain(2), own, noWeights))
+    own.dispose()
+    expect(await left(second.run({ x: [1] }))).toMatchObject({ kind: 'device lost' })
+    expect(await left(load(chain(2), own, noWeights))).toMatchObject({ kind: 'device lost' })
+  })
+
+  it('a device lost in the middle of a run ends the run with that error', async () => {
+    const own = await right(openDevice())
+    const program = await right(load(chain(50), own, noWeights))
+    const running = left(program.run({ x: new Float32Array(2 ** 21) }))
+    setTimeout(() => own.gpu.destroy(), 5)
+    expect(await running).toMatchObject({ kind: 'device lost' })
+    expect(await left(program.run({ x: [1] }))).toMatchObject({ kind: 'device lost' })
+    own.dispose()
+  })
+})
+
+describe('opening a device', () => {
+  it('takes a device of the caller and leaves it alive', async () => {
+    const borrowed = await right(openDevice({ device: device.gpu, profile: { maxBinding: 4096 } }))
+    expect(borrowed.profile).toMatchObject({ ...device.profile, maxBinding: 4096 })
+    const program = await right(load(chain(1), borrowed, noWeights))
+    expect(floats((await right(program.run({ x: [2] }))).y)).toEqual([2])
+    expect(await left(program.run({ x: new Float32Array(2000) }))).toMatchObject({ kind: 'limit' })
+    borrowed.dispose()
+    await using(chain(1), async own => expect(floats((await right(own.run({ x: [4] }))).y)).toEqual([3]))
+  })
+
+  it('tells kernels what the adapter is', () => {
+    const { tuning, subgroup } = device.profile
+    if (/llvmpipe/.test(device.name)) expect({ tuning, subgroup }).toEqual({ tuning: 'lavapipe', subgroup: [8, 8] })
+    expect(device.profile.maxBinding).toBeGreaterThanOrEqual(2 ** 27)
+    expect(device.profile.maxBuffer).toBeGreaterThanOrEqual(device.profile.maxBinding)
+  })
+})
+
+describe('warming', () => {
+  it('reports every kernel once, and does nothing where there is nothing to do', () =>
+    using(chain(3), async program => {
+      const told: (readonly [number, number, string])[] = []
+      const onProgress = (done: number, of: number, kernel: string): void => void told.push([done, of, kernel])
+      await right(program.warm({ onProgress }))
+      expect(told.length).toBeLessThanOrEqual(program.kernels)
+      for (const [i, [done, of]] of told.entries()) expect([done, of]).toEqual([i + 1, told.length])
+      told.length = 0
+      await right(program.warm({ onProgress }))
+      expect(told).toEqual([])
+    }))
+
+  it('can be interrupted', () =>
+    using(chain(1), async program => {
+      const { warmed } = device.pipelines
+      warmed.clear()
+      const result = await program.warm({ signal: AbortSignal.abort() })()
+      expect(E.isLeft(result) ? result.left.kind : device.profile.tuning).toBe(
+        device.profile.tuning === 'lavapipe' ? 'interrupted' : device.profile.tuning,
+      )
+    }))
+})
