@@ -1,17 +1,22 @@
 import {
   eachIndex,
+  loosely,
   op,
   positionOf,
   size,
   stridesOf,
+  type AnyTensor,
   type Dim,
   type Index,
   type Rule,
   type Shape,
   type Tensor,
 } from '../lib/index.ts'
-import { axisRule, type AxisAttrs } from './along-axis.ts'
+import type { AxisAttrs } from './along-axis.ts'
+import { argsort, type Ordered } from './argsort.ts'
 import { axisFromFront, replaceAxis, wrongAxis } from './axes.ts'
+import { orderInWgsl, rising } from './order.ts'
+import { slice } from './slice.ts'
 import { takeAlong } from './take-along.ts'
 
 interface Attrs extends AxisAttrs {
@@ -33,10 +38,6 @@ const rule: Rule<Attrs> = {
     return [shape.map((d, a) => (a === at ? Number(k) + draw.int(0, 3) : d))]
   },
 }
-/** Which of two numbers comes first in rising order: NaN is the largest, -0 equals 0. */
-const rising = (a: number, b: number): number =>
-  Number.isNaN(a) || Number.isNaN(b) ? Number(Number.isNaN(a)) - Number(Number.isNaN(b)) : a < b ? -1 : a > b ? 1 : 0
-
 /**
  * Indices of the k largest (or smallest) along an axis, in order; of equal ones the lower index first. NaN is the largest, -0 equals 0.
  * [.., N, ..] -> [.., k, ..].
@@ -89,8 +90,7 @@ export const topKIndices: (
 })
 
 /**
- * One workgroup per row finds the best element again and again, each time among those after the last in the order. Numbers are compared as
- * keys that order like them: NaN largest, -0 and 0 equal; of equal keys the lower index comes first.
+ * One workgroup per row finds the best element again and again, each time among those after the last in the order.
  */
 const selection = (of: {
   threads: number
@@ -103,17 +103,7 @@ const selection = (of: {
 var<workgroup> bestKey: array<u32, ${of.threads}>;
 var<workgroup> bestAt: array<i32, ${of.threads}>;
 
-fn keyAt(i: i32) -> u32 {
-  let bits = bitcast<u32>(x0[i]);
-  let magnitude = bits & 0x7fffffffu;
-  let above = select(~bits, bits | 0x80000000u, (bits >> 31u) == 0u || magnitude == 0u);
-  let rising = select(above, 0xffffffffu, magnitude > 0x7f800000u);
-  return ${of.largest ? 'rising' : '~rising'};
-}
-fn isBefore(key: u32, at: i32, otherKey: u32, otherAt: i32) -> bool {
-  return key > otherKey || (key == otherKey && at < otherAt);
-}
-
+${orderInWgsl(of.largest)}
 @compute @workgroup_size(${of.threads})
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
   let row = i32(group.y * 32768u + group.x);
@@ -157,40 +147,19 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
 }
 `
 
-interface OrderAttrs extends AxisAttrs {
-  readonly descending: boolean
-}
-/** The indices that sort along an axis. Stable, also when descending; NaN is the largest, -0 equals 0. */
-export const argsort: (axis: number, descending?: boolean) => <S extends Shape>(x: Tensor<S>) => Index<S> = op(
-  'argsort',
-  {
-    args: (axis: number, descending = false): OrderAttrs => ({ axis, descending }),
-    kinds: 'float -> index',
-    rule: axisRule as Rule<OrderAttrs>,
-    meaning:
-      ({ axis, descending }: OrderAttrs) =>
-      x =>
-        topKIndices((x!.shape as Shape).at(axis)!, { axis, largest: descending })(x!),
-    sampleAttrs: draw => ({ axis: draw.pick([-1, 0, 1]), descending: draw.pick([true, false]) }),
-  },
-)
+/** So few are selected one by one; more are cut from the sorted whole. */
+const fewer = 128
 
-/** Numbers in order, and where they were. */
-export interface Ordered<S extends Shape> {
-  readonly values: Tensor<S>
-  readonly indices: Index<S>
-}
-/** The k largest (or smallest) along an axis (the last), in order, and their indices; of equal ones the lower index first. */
+/**
+ * The k largest (or smallest) along an axis (the last), in order, and their indices; of equal ones the lower index first. NaN is the
+ * largest, -0 equals 0.
+ */
 export const topK =
-  (k: Dim, options: { readonly axis?: number; readonly largest?: boolean } = {}) =>
+  (k: Dim, { axis = -1, largest = true }: { readonly axis?: number; readonly largest?: boolean } = {}) =>
   <S extends Shape>(x: Tensor<S>): Ordered<Shape> => {
-    const indices = topKIndices(k, options)(x)
-    return { values: takeAlong(options.axis ?? (-1 as number))(x, indices), indices }
-  }
-/** Sorted along an axis, and the indices that sort. Stable, also when descending; NaN is the largest, -0 equals 0. */
-export const sort =
-  (axis: number, descending = false) =>
-  <S extends Shape>(x: Tensor<S>): Ordered<S> => {
-    const indices = argsort(axis, descending)(x)
-    return { values: takeAlong(axis)(x, indices) as unknown as Tensor<S>, indices }
+    const few = typeof k === 'number' && k <= fewer
+    const indices: AnyTensor = few
+      ? topKIndices(k, { axis, largest })(x)
+      : loosely(slice)({ axis, start: 0, stop: k })(argsort(axis, largest)(x))
+    return { values: takeAlong(axis)(x, indices as Index<Shape>), indices: indices as Index<Shape> }
   }
