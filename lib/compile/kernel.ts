@@ -4,7 +4,7 @@
 import { literal, rowMajor, type Expr, type Load } from '../form/index.ts'
 import type { Applied, Node } from '../graph/index.ts'
 import type { Dim } from '../shape/index.ts'
-import { packing } from './contract/packing.ts'
+import { isPacking } from './contract/packing.ts'
 import type { Fusion } from './fuse.ts'
 import type { DeviceProfile } from './pass.ts'
 import { halvesHelper, Module, type Read } from './wgsl.ts'
@@ -51,7 +51,7 @@ export const loader =
 
 /** Names of buffers in a kernel: weights by the last part of their name, anything else is x. Equal blocks so get equal text. */
 const bufferName = (node: Node): string => {
-  if (node.role === 'applied' && node.op.name === packing) return 'panels'
+  if (isPacking(node)) return 'panels'
   if (node.role !== 'parameter') return 'x'
   const last = node.name.split('.').at(-1) ?? 'w'
   const clean = last.replace(/[^A-Za-z0-9_]/g, '_')

@@ -18,7 +18,7 @@ import { fuse, type Fusion } from './fuse.ts'
 import { eachKernel } from './kernel-each.ts'
 import { reduceKernel } from './kernel-reduce.ts'
 import { contractKernel } from './kernel-contract.ts'
-import { packing } from './contract/packing.ts'
+import { isPacking } from './contract/packing.ts'
 import { wholeKernel } from './kernel-whole.ts'
 import type { KernelContext, KernelSource } from './kernel.ts'
 import type { BufferPlan, DeviceProfile, Lowered, Pass, Storage } from './pass.ts'
@@ -41,11 +41,13 @@ export const lower = (outputs: Outputs, options: LowerOptions): Lowered => {
   // one binding each for the output and the named sizes
   const fusion = fuse(results, profile.maxStorageBuffers - 2)
   const fixed = onlyWeights(fusion.order)
+  /** is it computed from weights alone? A packed operand is when what it packs is. */
+  const isFixed = (node: Node): boolean => fixed.has(node) || (isPacking(node) && node.inputs.every(isFixed))
   const buffers = new Map<Node, BufferPlan>()
   const bufferOf = (node: Node): BufferPlan => {
     const known = buffers.get(node)
     if (known !== undefined) return known
-    const plan = planBuffer(node, buffers.size, fixed.has(node), weights)
+    const plan = planBuffer(node, buffers.size, isFixed(node), weights)
     buffers.set(node, plan)
     return plan
   }
@@ -60,7 +62,6 @@ export const lower = (outputs: Outputs, options: LowerOptions): Lowered => {
       const key = packingKey(packed)
       if (packings.has(key)) continue
       packings.set(key, packed)
-      if (packed.inputs.every(n => fixed.has(n))) fixed.add(packed)
       emit(packed)
     }
     const pass: Pass = {
@@ -78,12 +79,12 @@ export const lower = (outputs: Outputs, options: LowerOptions): Lowered => {
       flops: flopsOf(fusion, node),
       bytes: size.mul(4, size.sum([...new Set([...source.reads.map(r => r.node), node])].map(n => size.prod(n.shape)))),
     }
-    ;(fixed.has(node) ? prepare : passes).push(pass)
+    ;(isFixed(node) ? prepare : passes).push(pass)
   }
   // an operand packed for a kernel: equal packings of the same nodes are made once
   const ids = new Map<Node, number>()
   const packingKey = (node: Node): string => {
-    if (node.role !== 'applied' || node.op.name !== packing) return ''
+    if (!isPacking(node)) return ''
     return `${JSON.stringify(node.attrs)} ${node.inputs.map(n => ids.get(n) ?? ids.set(n, ids.size).get(n)).join(' ')}`
   }
   for (const node of fusion.order) if (fusion.kept(node) && (node.role === 'applied' || isFilled(node))) emit(node)

@@ -7,7 +7,8 @@ import { nodeOf, op, type AnyTensor, type Applied, type Node } from '../../graph
 import type { Dim, Shape } from '../../shape/index.ts'
 
 /** the name of the compiler's own each-op that packs an operand */
-export const packing = 'packPanels'
+const packing = 'packPanels'
+export const isPacking = (node: Node): node is Applied => node.role === 'applied' && node.op.name === packing
 interface Panels {
   /** which element goes where, to tell equal packings of the same nodes */
   readonly of: string
