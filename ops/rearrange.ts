@@ -2,6 +2,7 @@ import {
   boundSizes,
   expressions,
   indexAlong,
+  literal,
   isRefusal,
   loosely,
   namesOf,
@@ -75,6 +76,7 @@ export const rearrange: Rearrange = op('rearrange', {
       form: 'each',
       value: (load, index) => {
         const at = positions(expressions, pattern, pattern.output, index)
+        at.set('1', literal(0, 'index'))
         return load(0, indexAlong(expressions, pattern, pattern.inputs[0]!, at))
       },
     }

@@ -94,6 +94,8 @@ const sameDim = (d: Dim, limit: Expr): boolean =>
 
 /** Index arithmetic, simplified on the way: constants fold, (q*n + r)/n is q and (q*n + r)%n is r where r < n. */
 const arith = (op: '+' | '-' | '*' | '/' | '%', a: Expr, b: Expr): Expr => {
+  // an axis of length 0 has no elements, so what their index would be does not matter
+  if ((op === '/' || op === '%') && is(b, 0)) return literal(0, 'index')
   if (isNumber(a) && isNumber(b)) return literal(fold[op](a.value, b.value), 'index')
   if ((op === '+' || op === '-') && is(b, 0)) return a
   if (op === '+' && is(a, 0)) return b
