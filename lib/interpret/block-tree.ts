@@ -63,53 +63,39 @@ export const below = (path: string, name: string): string =>
   path !== '' && name.startsWith(`${path}.`) ? name.slice(path.length + 1) : name
 
 interface Growing {
-  path: string
-  name: string
-  items: (Growing | Applied | Source)[]
-  parameters: Source[]
-  outputs: Record<string, AnyTensor>
+  readonly path: string
+  readonly name: string
+  readonly items: Set<Growing | Applied | Source>
+  readonly parameters: Source[]
+  readonly outputs: Record<string, AnyTensor>
 }
+const empty = (path: string, name: string): Growing => ({ path, name, items: new Set(), parameters: [], outputs: {} })
 
 /** The tree of blocks of some outputs. Blocks that hold nothing but one other block are joined with it. */
 export const blockTree = (outputs: readonly AnyTensor[]): Block => {
-  const root: Growing = { path: '', name: '', items: [], parameters: [], outputs: {} }
-  const blocks = new Map<string, Growing>([['', root]])
-  const blockAt = (path: string): Growing => {
-    let block = root
-    for (const step of stepsOf(path)) {
+  const root = empty('', '')
+  const blocks = new Map([['', root]])
+  const blockAt = (path: string): Growing =>
+    stepsOf(path).reduce((block, step) => {
       const next = block.path === '' ? step : `${block.path}.${step}`
-      let inner = blocks.get(next)
-      if (inner === undefined) {
-        inner = { path: next, name: step, items: [], parameters: [], outputs: {} }
-        blocks.set(next, inner)
-        block.items.push(inner)
-      }
-      block = inner
-    }
-    return block
-  }
+      const inner = blocks.get(next) ?? empty(next, step)
+      blocks.set(next, inner)
+      // a block stands where it ends
+      block.items.delete(inner)
+      block.items.add(inner)
+      return inner
+    }, root)
   const { values, of } = distinct(outputs)
   for (const node of values) {
     if (node.role === 'parameter') blockAt(node.origin.path).parameters.push(node)
-    else if (node.role === 'applied') blockAt(node.origin.path).items.push(node)
-    else if (node.role !== 'constant') root.items.push(node)
+    else if (node.role === 'applied') blockAt(node.origin.path).items.add(node)
+    else if (node.role !== 'constant') root.items.add(node)
   }
-  for (const node of of.keys())
-    for (const label of node.labels) {
-      const block = blocks.get(label)
-      if (block !== undefined) block.outputs[''] ??= node
-    }
-  for (const node of of.keys())
-    for (const label of node.labels) {
-      const dot = label.lastIndexOf('.')
-      const block = blocks.get(label.slice(0, Math.max(dot, 0)))
-      if (block === undefined || block === root || blocks.has(label) || block.outputs[''] !== undefined) continue
-      block.outputs[label.slice(dot + 1)] = node
-    }
+  findReturned([...of.keys()], blocks, outputs)
   const same = (a: AnyTensor | undefined, b: AnyTensor | undefined): boolean =>
     a === undefined || (b !== undefined && of.get(nodeOf(a)) === of.get(nodeOf(b)))
   const joined = (block: Growing): Block => {
-    const items = block.items.map(item => ('items' in item ? joined(item) : item))
+    const items = [...block.items].map(item => ('items' in item ? joined(item) : item))
     const [only] = items
     const passes = block !== root && items.length === 1 && block.parameters.length === 0
     if (passes && only !== undefined && isBlock(only) && same(block.outputs[''], only.outputs['']))
@@ -117,4 +103,30 @@ export const blockTree = (outputs: readonly AnyTensor[]): Block => {
     return { ...block, items }
   }
   return joined(root)
+}
+
+/**
+ * What every block returned, of several calls the last (computed, rather than a parameter): the value labelled with its path, or the fields of a record. A field looks like
+ * a value that was named inside the block, but is used outside of it.
+ */
+const findReturned = (
+  nodes: readonly Node[],
+  blocks: ReadonlyMap<string, Growing>,
+  outputs: readonly AnyTensor[],
+): void => {
+  const users = new Map<Node, string[]>(outputs.map(x => [nodeOf(x), ['']]))
+  for (const node of nodes)
+    for (const input of node.inputs) users.set(input, [...(users.get(input) ?? []), node.origin.path])
+  const labels = nodes.flatMap(node => node.labels.map(label => ({ node, label })))
+  for (const { node, label } of labels) {
+    const block = blocks.get(label)
+    if (block !== undefined && (node.role === 'applied' || block.outputs[''] === undefined)) block.outputs[''] = node
+  }
+  for (const { node, label } of labels) {
+    const dot = label.lastIndexOf('.')
+    const block = blocks.get(label.slice(0, Math.max(dot, 0)))
+    if (block === undefined || block.path === '' || blocks.has(label) || block.outputs[''] !== undefined) continue
+    const outside = users.get(node)?.some(path => path !== block.path && !path.startsWith(`${block.path}.`))
+    if (outside === true) block.outputs[label.slice(dot + 1)] = node
+  }
 }

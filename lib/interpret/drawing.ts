@@ -5,8 +5,8 @@
 import { taskEither as TE } from 'fp-ts'
 import { deviceError, type Door } from '../errors.ts'
 import { isTensor, nodeOf, outputList, type Node, type Outputs, type Source } from '../graph/index.ts'
+import { size, type Dim } from '../shape/index.ts'
 import { below, blockTree, distinct, isBlock, type Block } from './block-tree.ts'
-import { costsBy } from './count.ts'
 import { inUnits, plainShape } from './units.ts'
 
 export interface DrawingOptions {
@@ -79,10 +79,12 @@ const frame = (block: Block, body: readonly string[]): readonly string[] => [
   '  }',
 ]
 const closed = (block: Block): readonly string[] => {
-  const { parameters } = costsBy({}).ofBlock(block)
   if (!block.items.some(isBlock)) return [block.name, ...weights(block.path, block.parameters)]
+  const parameters = parametersIn(block)
   return parameters === 0 ? [block.name] : [block.name, `${inUnits(parameters)} parameters`]
 }
+const parametersIn = (block: Block): Dim =>
+  size.sum([...block.parameters.map(p => size.prod(p.shape)), ...block.items.filter(isBlock).map(parametersIn)])
 const nodesIn = (block: Block): readonly Node[] => block.items.flatMap(item => (isBlock(item) ? nodesIn(item) : [item]))
 const weights = (path: string, nodes: readonly Node[]): readonly string[] =>
   nodes.filter((n): n is Source => n.role === 'parameter').map(p => `${below(path, p.name)} ${plainShape(p.shape)}`)

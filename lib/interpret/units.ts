@@ -3,17 +3,28 @@ import { showShape, type Dim, type Shape } from '../shape/index.ts'
 
 const prefixes = ['', 'k', 'M', 'G', 'T', 'P', 'E']
 
-/** Four digits and a prefix of 1000: 1234567 is '1.235 M'. Numbers below 1000 are as they are. */
-export const inUnits = (d: Dim): string =>
-  String(d)
-    .split(' + ')
-    .map(term => {
-      const [, coefficient = '1', names = ''] = /^(\d+(?=$|\*))?\*?(.*)$/s.exec(term) ?? []
-      const number = numberInUnits(Number(coefficient))
-      if (names === '') return number
-      return coefficient === '1' ? powers(names) : `${number}·${powers(names)}`
-    })
-    .join(' + ')
+/**
+ * Four digits and a prefix of 1000: 1234567 is '1.235 M'. Numbers below 1000 are as they are. Of an expression with more than three
+ * terms, the three with the largest numbers.
+ */
+export const inUnits = (d: Dim): string => {
+  const terms = String(d).split(' + ').map(readTerm)
+  const largest = terms.toSorted((a, b) => b.by - a.by).slice(0, 3)
+  const shown = terms.filter(term => largest.includes(term)).map(showTerm)
+  return [...shown, ...(terms.length > 3 ? ['…'] : [])].join(' + ')
+}
+interface Term {
+  readonly by: number
+  readonly names: string
+}
+const readTerm = (term: string): Term => {
+  const [, by = '1', names = ''] = /^(\d+(?=$|\*))?\*?(.*)$/s.exec(term) ?? []
+  return { by: Number(by), names }
+}
+const showTerm = ({ by, names }: Term): string => {
+  if (names === '') return numberInUnits(by)
+  return by === 1 ? powers(names) : `${numberInUnits(by)}·${powers(names)}`
+}
 const numberInUnits = (n: number): string => {
   const scale = Math.min(Math.floor(Math.log10(Math.max(n, 1)) / 3), prefixes.length - 1)
   const digits = Number((n / 1000 ** scale).toPrecision(4))

@@ -1,5 +1,17 @@
 import { describe as group, expect, it } from 'vitest'
-import { describe, indexInput, input, param, pipe, repeat, scope } from '../../lib/index.ts'
+import {
+  describe,
+  indexInput,
+  input,
+  inputOf,
+  named,
+  param,
+  pipe,
+  repeat,
+  scope,
+  type Shape,
+  type Tensor,
+} from '../../lib/index.ts'
 import { add, einsum, exp, mul, sum } from '../../ops/index.ts'
 import { embedding, linear } from '../../ops/layers/index.ts'
 import { classifier, tower } from './small-models.ts'
@@ -69,13 +81,36 @@ group('describe', () => {
       "
                 shape                                     parameters        elements           FLOP
       model     { logits [text, 11], total [text] }                               44  100·text FLOP
-      ├─ embed  [text, 4]                                 weight [11, 4]          44
       ├─ ids    [text]                                    input of indices
-      ├─ both   { doubled [text, 4], squared [text, 4] }                                8·text FLOP
+      ├─ embed  [text, 4]                                 weight [11, 4]          44
       ├─ head   [text, 11]                                = embed.weight               88·text FLOP
+      ├─ both   { doubled [text, 4], squared [text, 4] }                                8·text FLOP
       └─ sum    [text]                                                                  4·text FLOP
       "
     `)
+  })
+  it('puts a block where it ends, with what it returned last', () => {
+    type Rows = Tensor<[2, 3]>
+    const shared = scope('shared', (x: Rows) => pipe(x, linear('in', 3)))
+    const between = scope('between', (x: Rows) => exp(x))
+    const lines = describe(pipe(input('x', [2, 3]), shared, between, shared))
+      .split('\n')
+      .slice(2)
+    expect(lines.map(line => /\w+/.exec(line)?.[0])).toEqual(['x', 'between', 'shared'])
+    const each = scope('each', <S extends Shape>(x: Tensor<S>) => exp(x))
+    const twice = { one: each(input('a', [4])), two: each(input('b', [4, 5])) }
+    expect(describe(twice, { depth: 1 })).toMatch(/each +\[4, 5\]/)
+  })
+  it('does not take a value that is named in a block for what it returned', () => {
+    const pair = scope('pair', (x: Tensor<['n']>) => [named('half')(exp(x)), exp(named('rest')(exp(x)))] as const)
+    const [half, rest] = pair(input('x', ['n']))
+    expect(describe(add(half, rest))).toMatch(/pair +\{ half \[n\] \}/)
+  })
+  it('shows the three largest terms of what is counted', () => {
+    const lengths = ['a', 'b', 'c', 'd'] as const
+    const parts = lengths.map((name, k) => exp(inputOf(name, [name, k + 1])))
+    const described = describe({ a: parts[0]!, b: parts[1]!, c: parts[2]!, d: parts[3]! })
+    expect(described.split('\n')[1]).toMatch(/ 2·b \+ 3·c \+ 4·d \+ … FLOP$/)
   })
   it('shortens a long row of ops without blocks', () => {
     const long = Array.from({ length: 200 }).reduce<ReturnType<typeof exp>>(
