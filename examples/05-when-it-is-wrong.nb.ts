@@ -38,7 +38,7 @@ refusal(unlike)
 // =>   input 2 is ['boxes', 2880] from input 'objects' (examples/05-when-it-is-wrong.nb.ts:25)
 const { width }: { width: number } = JSON.parse('{ "width": 5 }')
 const x = inputOf('x', [3, width])
-refusal(() => matmul(x, input('y', [4, 6])))
+refusal(() => matmul(x, inputOf('y', [width - 1, 6])))
 // => ShapeError: matmul (...s m k, ...s k n -> ...s m n, ...s broadcast): axis 'k' is 5 in input 1 but 4 in input 2
 // =>   input 1 is [3, 5] from input 'x' (examples/05-when-it-is-wrong.nb.ts:40)
 // =>   input 2 is [4, 6] from input 'y' (examples/05-when-it-is-wrong.nb.ts:41)
