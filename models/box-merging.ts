@@ -33,6 +33,8 @@ const answered = (x: AnyTensor, memory: AnyTensor): Loose =>
     ),
   )
 
+/** The objects are not used. */
+export const noBoxes = (({ fused }) => ({ map: fused })) satisfies BoxMerging
 /** Object tokens after the picture's. */
 export const concatBoxes = (({ fused, features }) => ({ map: fused, objects: features })) satisfies BoxMerging
 /** F-to-B: every token of the fused map asks the boxes. No object tokens. */

@@ -13,7 +13,7 @@ import {
   type Loose,
   type Value,
 } from '../../lib/index.ts'
-import { boxesAskMap, concatBoxes, mapAsksBoxes, type BoxMerging } from '../../models/box-merging.ts'
+import { boxesAskMap, concatBoxes, mapAsksBoxes, noBoxes, type BoxMerging } from '../../models/box-merging.ts'
 import {
   bothViews,
   channelConcat,
@@ -42,7 +42,7 @@ const fusions: Readonly<Record<string, Fusion>> = {
   resampler: bothViews,
 }
 const mergings: Readonly<Record<string, BoxMerging>> = {
-  none: ({ fused }) => ({ map: fused }),
+  none: noBoxes,
   concat: concatBoxes,
   'f-to-b': mapAsksBoxes,
   'b-to-f-clip': boxesAskMap('low'),

@@ -1,0 +1,71 @@
+/** Models and their parts: towers, fusions, box merging, language models, MG-LLaVA, and what its host does with pictures, boxes and text. */
+export {
+  boxesAskMap,
+  concatBoxes,
+  mapAsksBoxes,
+  noBoxes,
+  type BoxMerging,
+  type Merged,
+  type Merging,
+} from './box-merging.ts'
+export { clip, clipLayer, resizedPositions, tablePositions, type ClipConfig, type Positions } from './clip.ts'
+export { convNext, convNextBlock, type ConvNextConfig, type Pyramid } from './convnext.ts'
+export { askMemory } from './cross-attention.ts'
+export {
+  align,
+  alignLinear,
+  asTokens,
+  below,
+  bothViews,
+  channelConcat,
+  convGate,
+  fastMlp,
+  fusion,
+  gate,
+  gatedConcat,
+  gateHigh,
+  highPath,
+  linearPath,
+  lowOnly,
+  lowPath,
+  minePatches,
+  patchInfoMining,
+  plainConcat,
+  pyramid,
+  scaleBy,
+  side,
+  sum,
+  type Aligned,
+  type Views,
+} from './fusion.ts'
+export { embed, head, joined, llamaLayer, separate, transform, type LlamaConfig, type Projections } from './llama.ts'
+export {
+  look,
+  mgLlava,
+  read,
+  readLast,
+  shown,
+  splice,
+  type LlavaParts,
+  type MgLlavaParts,
+  type MgParts,
+  type Seen,
+  type Shown,
+} from './mg-llava.ts'
+export { pooledFeatures, type PoolingOptions } from './objects.ts'
+export {
+  clipL336,
+  convNextL,
+  llama3,
+  llavaVicuna7b,
+  mgLlavaLlama3,
+  mgLlavaPhi3,
+  mgLlavaVicuna13b,
+  mgLlavaVicuna7b,
+  mgLlavaYi34b,
+  phi3Mini,
+  vicuna13b,
+  vicuna7b,
+  yi34b,
+} from './presets.ts'
+export { mlp2, readByQueries, resampler, type Projector } from './projector.ts'
