@@ -19,6 +19,7 @@ import {
   type Truth,
 } from '../lib/index.ts'
 import { add } from './add.ts'
+import { toFloat, toIndex, toTruth } from './cast.ts'
 import { iota } from './iota.ts'
 import { lessEqual } from './less-equal.ts'
 import { scale } from './scale.ts'
@@ -91,7 +92,9 @@ const rule: Rule<Attrs> = {
     const shape = applySignature(signature, {}, [q, k, v])
     if (isRefusal(shape)) return shape
     const [heads, groups, keys] = [q.at(-3)!, k.at(-3)!, k.at(-2)!]
-    if (size.isError(size.div(heads, groups)))
+    if (keys === 0) return { why: `axis 'n' is 0: every query must see a key`, inputs: [1], axis: 'n', sizes: [0] }
+    const shared = size.div(heads, groups)
+    if (heads !== groups && typeof shared === 'string')
       return {
         why: `${heads} heads of queries are not a multiple of ${groups} heads of keys`,
         inputs: [0, 1],
@@ -140,7 +143,7 @@ const causalMask = (queries: Dim, keys: Dim, offset: Index<[]>): Truth<Shape> =>
 const meaning =
   (attrs: Attrs) =>
   (q: Loose, k: Loose, v: Loose, ...more: Loose[]): AnyTensor => {
-    const given = extras(attrs, more)
+    const { bias, keyMask, offset } = extras(attrs, more)
     const [heads, queries, width] = (q.shape as Shape).slice(-3) as [Dim, Dim, Dim]
     const [groups, keys] = (k.shape as Shape).slice(-3) as [Dim, Dim]
     // heads of queries that share a head of keys stand beside each other: (g r)
@@ -151,12 +154,11 @@ const meaning =
     const products = loosely(einsum)(`...s ${head} m d, ...s ${shared} n d -> ...s ${head} m n`)(split(q, 'm d'), k)
     const factor = attrs.scale ?? 1 / Math.sqrt(Number(width))
     const scaled = scale(factor)(products)
-    const biased = given.bias === undefined ? scaled : add(scaled, alongHeads(given.bias))
-    const masked =
-      given.keyMask === undefined ? biased : where(keysOf(given.keyMask), biased, constant(hidden) as Loose)
-    const offset = given.offset ?? constantIndex(Number(attrs.offset))
+    const biased = bias === undefined ? scaled : add(scaled, alongHeads(toFloat(bias) as Loose))
+    const masked = keyMask === undefined ? biased : where(keysOf(toTruth(keyMask)), biased, constant(hidden) as Loose)
+    const first = offset === undefined ? constantIndex(Number(attrs.offset)) : toIndex(offset)
     const causal = attrs.causal
-      ? where(causalMask(queries, keys, offset as AnyTensor as Index<[]>) as never, masked, constant(hidden) as Loose)
+      ? where(causalMask(queries, keys, first as AnyTensor as Index<[]>) as never, masked, constant(hidden) as Loose)
       : masked
     const weighted = loosely(einsum)(`...s ${head} m n, ...s ${shared} n e -> ...s ${head} m e`)(softmax(causal), v)
     return grouped ? loosely(rearrange)('...s g r m e -> ...s (g r) m e')(weighted) : weighted
@@ -166,7 +168,7 @@ const meaning =
       if (!grouped || axes < 3) return bias
       return bias.shape[axes - 3] === 1 ? loosely(rearrange)('...s 1 m n -> ...s 1 1 m n')(bias) : split(bias, 'm n')
     }
-    function keysOf(mask: Loose): Truth<Shape> {
+    function keysOf(mask: AnyTensor): Truth<Shape> {
       return loosely(rearrange)(`...s n -> ...s ${grouped ? '1 1 1' : '1 1'} n`)(mask) as AnyTensor as Truth<Shape>
     }
   }
@@ -194,8 +196,8 @@ export const attention: Attention = op('attention', {
   },
   sampleAttrs: (draw: Draw): Attrs => ({
     causal: draw.pick([false, true]),
-    offset: draw.pick([0, 2]),
+    offset: draw.pick([0, 2, 'given']),
     bias: draw.pick([false, true]),
-    keyMask: false,
+    keyMask: draw.pick([false, true]),
   }),
 })

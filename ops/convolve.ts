@@ -28,9 +28,8 @@ import {
   type Shape,
   type Tensor,
 } from '../lib/index.ts'
-import { flip } from './flip.ts'
 import { rearrange } from './rearrange.ts'
-import { lessSize, reach, windowCount, type Pair } from './window.ts'
+import { windowCount, type Pair } from './window.ts'
 
 export interface ConvolveOptions {
   /** steps of the window, [rows, columns] */
@@ -44,11 +43,14 @@ export interface ConvolveOptions {
   /** groups of channels that do not see each other */
   readonly groups?: number
 }
+/**
+ * Row p of the result meets, under tap u, row p stride + u dilation - before of x pulled apart. Only gradients use a negative stride or
+ * dilation, and give the extent of their result.
+ */
 export interface ConvolveAttrs extends Required<Omit<ConvolveOptions, 'padding'>> {
-  /** zeros before the first row and column: a size, or a negative number */
-  readonly before: Pair<Dim>
+  readonly before: Pair<number>
   readonly after: Pair<number>
-  /** rows and columns of the result, where a gradient knows them; `after` says nothing then */
+  /** rows and columns of the result, where they do not follow from `after` */
   readonly extent?: Pair<Dim>
 }
 type Convolve = (
@@ -91,10 +93,12 @@ const extentOf = (attrs: ConvolveAttrs, x: Shape, weight: Shape, side: 0 | 1): D
         length: x.at(side - 2)!,
         window: weight[side + 2]!,
         stride: attrs.stride[side],
-        padding: (attrs.before[side] as number) + attrs.after[side],
+        padding: attrs.before[side] + attrs.after[side],
         dilation: attrs.dilation[side],
         inputDilation: attrs.inputDilation[side],
       })
+/** are channels visibly a multiple of the groups? */
+const inGroups = (channels: Dim, groups: number): boolean => !/^(✗|div\()/.test(String(size.div(channels, groups)))
 export const convolutionRule: Rule<ConvolveAttrs> = {
   sentence: ({ groups }) =>
     groups === 1
@@ -116,10 +120,14 @@ export const convolutionRule: Rule<ConvolveAttrs> = {
         inputs: [1],
         sizes: [4, weight.length],
       }
+    const steps = [...attrs.stride, ...attrs.dilation, ...attrs.inputDilation, groups]
+    const step = steps.find(n => !Number.isInteger(n) || (n < 1 && attrs.extent === undefined))
+    if (step !== undefined)
+      return { why: `strides, dilations and groups are whole numbers from 1 on, not ${step}`, sizes: [step] }
     const [c, o, inner] = [x.at(-3)!, weight[0]!, weight[1]!]
-    if (typeof c === 'number' && c % groups !== 0)
+    if (!inGroups(c, groups))
       return { why: `${c} channels of input 1 do not make ${groups} groups`, inputs: [0], axis: -3, sizes: [c, groups] }
-    if (typeof o === 'number' && o % groups !== 0)
+    if (!inGroups(o, groups))
       return {
         why: `${o} channels of the result do not make ${groups} groups`,
         inputs: [1],
@@ -141,7 +149,7 @@ export const convolutionRule: Rule<ConvolveAttrs> = {
     const inner = draw.int(1, 3)
     const window = [draw.int(1, 3), draw.int(1, 3)]
     const side = (k: 0 | 1): number => {
-      const least = (window[k]! - 1) * dilation[k] + 1 - (before[k] as number) - after[k]
+      const least = (window[k]! - 1) * dilation[k] + 1 - before[k] - after[k]
       return Math.max(1, Math.ceil((least - 1) / inputDilation[k]) + 1) + draw.int(0, 3)
     }
     const leading = Array.from({ length: draw.int(0, 2) }, () => draw.int(1, 2))
@@ -152,9 +160,8 @@ export const convolutionRule: Rule<ConvolveAttrs> = {
   },
 }
 
-const reference: Reference<ConvolveAttrs> = ([x, weight], { attrs, shape, size: number }) => {
-  const { stride, dilation, inputDilation, groups } = attrs
-  const before = attrs.before.map(number) as [number, number]
+const reference: Reference<ConvolveAttrs> = ([x, weight], { attrs, shape }) => {
+  const { stride, dilation, inputDilation, groups, before } = attrs
   const [o, inner, p, q] = weight!.shape as [number, number, number, number]
   const [h, w] = x!.shape.slice(-2) as [number, number]
   const [rows, columns] = shape.slice(-2) as [number, number]
@@ -193,24 +200,23 @@ const reference: Reference<ConvolveAttrs> = ([x, weight], { attrs, shape, size: 
 }
 
 /**
- * Both are convolutions again. For x: the cotangent, pulled apart by the stride, meets the window turned round. For the window: x meets
- * the cotangent as a window whose taps are a stride apart; what was the batch is summed over, so it takes the place of the channels.
+ * Both are convolutions again. For x, the rows of the cotangent are pulled apart by the stride and met in the other direction: p stride =
+ * h inputDilation - u dilation + before. For the window, x meets the cotangent as a window whose taps are a stride apart; what was the
+ * batch is summed over, so it takes the place of the channels.
  */
 const gradient: Gradient<ConvolveAttrs> = (dy, { inputs: [x, weight], attrs }) => {
   const { stride, dilation, inputDilation, groups, before } = attrs
-  const window = weight!.shape.slice(2) as Pair<Dim>
-  const turnedBefore = ([0, 1] as const).map(k => lessSize(lessSize(reach(window[k]!, dilation[k]), 1), before[k]))
+  const pair = (f: (side: 0 | 1) => number): Pair<number> => [f(0), f(1)]
   const move = loosely(rearrange)
-  const s = (x!.shape as Shape).slice(0, -3).map((_, k) => `s${k}`)
-  const turned = flip(-2, -1)(move('(g o) i p q -> (g i) o p q', { g: groups })(weight!))
   const dx = convolveTo({
-    stride: inputDilation,
-    dilation,
-    inputDilation: stride,
+    stride: pair(k => Math.sign(stride[k]) * inputDilation[k]),
+    dilation: pair(k => -Math.sign(stride[k]) * dilation[k]),
+    inputDilation: pair(k => Math.abs(stride[k])),
     groups,
-    before: turnedBefore as unknown as Pair<Dim>,
+    before: pair(k => -Math.sign(stride[k]) * before[k]),
     extent: x!.shape.slice(-2) as Pair<Dim>,
-  })(dy, turned)
+  })(dy, move('(g o) i p q -> (g i) o p q', { g: groups })(weight!))
+  const s = (x!.shape as Shape).slice(0, -3).map((_, k) => `s${k}`)
   const channelsFirst = move(`${s.join(' ')} (g i) h w -> i (g ${s.join(' ')}) h w`, { g: groups })(x!)
   const asWindow = move(`${s.join(' ')} o y x -> o ${s.length === 0 ? '1' : `(${s.join(' ')})`} y x`)(dy)
   const dWeight = convolveTo({
@@ -219,11 +225,14 @@ const gradient: Gradient<ConvolveAttrs> = (dy, { inputs: [x, weight], attrs }) =
     inputDilation,
     groups,
     before,
-    extent: window,
+    extent: weight!.shape.slice(2) as Pair<Dim>,
   })(channelsFirst, asWindow)
   return [dx, move('i o p q -> o i p q')(dWeight)]
 }
 
+/** from + x steps, without a negative factor */
+const moved = (from: Expr, x: Expr, steps: number): Expr =>
+  steps < 0 ? minus(from, times(x, -steps)) : plus(from, times(x, steps))
 const form = ({ attrs, shapes, shape }: FormInputs<ConvolveAttrs>): Contract => {
   const [x, weight] = shapes as [Shape, Shape]
   const { stride, dilation, inputDilation, groups, before, after, extent } = attrs
@@ -233,9 +242,13 @@ const form = ({ attrs, shapes, shape }: FormInputs<ConvolveAttrs>): Contract => 
   /** the row or column of x that a tap meets, and whether there is one; undefined where there always is */
   const meet = (at: Expr, tap: Expr, side: 0 | 1): { readonly at: Expr; readonly inside: Expr | undefined } => {
     const apart = inputDilation[side]
-    const position = minus(plus(times(at, stride[side]), times(tap, dilation[side])), sizeOf(before[side]))
+    const position = moved(
+      moved(moved(literal(0, 'index'), at, stride[side]), tap, dilation[side]),
+      literal(1, 'index'),
+      -before[side],
+    )
     const whole = over(position, apart)
-    if (apart === 1 && extent === undefined && before[side] === 0 && after[side] <= 0)
+    if (apart === 1 && extent === undefined && before[side] <= 0 && after[side] <= 0)
       return { at: whole, inside: undefined }
     const within = and(compare(position, '>=', 0), compare(whole, '<', sizeOf(x.at(side - 2)!)))
     return { at: whole, inside: apart === 1 ? within : and(within, compare(modulo(position, apart), '==', 0)) }

@@ -9,6 +9,7 @@ import {
   type Dim,
   type Index,
   type Loose,
+  type Rule,
   type Shape,
   type Tensor,
   type Truth,
@@ -28,6 +29,14 @@ interface Attrs {
 type CrossEntropy = (
   options?: Partial<Attrs>,
 ) => <S extends Shape, V extends Dim>(logits: Tensor<[...S, V]>, target: Index<NoInfer<S>>) => Tensor<[]>
+const signature = signatureRule<Attrs>('...s v, ...s ->')
+const rule: Rule<Attrs> = {
+  ...signature,
+  infer: (shapes, attrs) =>
+    shapes[0]?.at(-1) === 0
+      ? { why: `axis 'v' is 0: there is no class to choose`, inputs: [0], axis: 'v', sizes: [0] }
+      : signature.infer(shapes, attrs),
+}
 const total = (x: AnyTensor): Loose =>
   x.shape.length === 0 ? (x as Loose) : (sum(...x.shape.map((_, k) => k))(x as Loose) as Loose)
 
@@ -38,7 +47,7 @@ const total = (x: AnyTensor): Loose =>
 export const crossEntropy: CrossEntropy = op('crossEntropy', {
   args: ({ ignoreIndex = -100 }: Partial<Attrs> = {}): Attrs => ({ ignoreIndex }),
   kinds: 'float, index -> float',
-  rule: signatureRule<Attrs>('...s v, ...s ->'),
+  rule,
   meaning:
     ({ ignoreIndex }) =>
     (logits, target) => {
@@ -54,5 +63,6 @@ export const crossEntropy: CrossEntropy = op('crossEntropy', {
       return div(total(where(ignored, none, loss as Loose)), count)
     },
   flops: ([logits]) => size.mul(4, size.prod(logits!)),
-  sampleAttrs: draw => ({ ignoreIndex: draw.pick([-100, 0]) }),
+  // a batch that is ignored whole has no gradient, and chance would make some
+  sampleAttrs: () => ({ ignoreIndex: -100 }),
 })

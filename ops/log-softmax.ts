@@ -15,7 +15,7 @@ export const logSoftmaxOver: (axis: number) => Same = op('logSoftmax', {
   meaning:
     ({ axis }) =>
     x =>
-      sub(x, spreadAlong(x.shape, axis)(logsumexp(axis)(x))),
+      x.shape.at(axis) === 0 ? x : sub(x, spreadAlong(x.shape, axis)(logsumexp(axis)(x))),
   form: ({ attrs, shapes }) => {
     const { rows, columns, place } = alongAxes(shapes[0]!, [attrs.axis])
     return {

@@ -47,7 +47,9 @@ export const reductionRule: Rule<Axes> = {
     return shape.filter((_, k) => !front.includes(k))
   },
   sample: (draw, { axes }) => {
-    const rank = Math.max(...axes.map(a => (a < 0 ? -a : a + 1)))
+    let rank = Math.max(...axes.map(a => (a < 0 ? -a : a + 1)))
+    // axes counted from both ends are different ones on a shape that is long enough
+    while (new Set(fromFront(axes, rank)).size < axes.length) rank++
     return [Array.from({ length: rank + draw.int(0, 1) }, draw.size)]
   },
 }

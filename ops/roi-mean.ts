@@ -6,6 +6,7 @@ import {
   type Draw,
   type Index,
   type Loose,
+  type Refusal,
   type Rule,
   type Shape,
   type Tensor,
@@ -32,9 +33,17 @@ export interface Resampled {
 interface Attrs extends RoiAttrs {
   readonly resampled?: Resampled
 }
+const wrongMap = (map: Shape, resampled: Resampled | undefined): Refusal | undefined => {
+  const side = [0, 1].find(k => resampled !== undefined && (map.at(k - 2) === 0 || resampled.size[k] === 0))
+  if (side === undefined) return undefined
+  const sizes = [map.at(side - 2)!, resampled!.size[side]!]
+  const why = `axis ${side - 2} is ${sizes[0]} and should become ${sizes[1]}: no length may be 0`
+  return { why, inputs: [0], axis: side - 2, sizes }
+}
 const rule: Rule<Attrs> = {
   sentence: () => 'c h w, n 4 -> n c',
-  infer: shapes => wrongRois(shapes) ?? [shapes[1]![0]!, shapes[0]!.at(-3)!],
+  infer: (shapes, { resampled }) =>
+    wrongRois(shapes) ?? wrongMap(shapes[0]!, resampled) ?? [shapes[1]![0]!, shapes[0]!.at(-3)!],
   sample: sampleRois,
 }
 type RoiMean = (options: RoiOptions & { readonly resampled?: Resampled }) => {

@@ -18,6 +18,7 @@ export const softmaxOver: (axis: number) => Same = op('softmax', {
   meaning:
     ({ axis }) =>
     x => {
+      if (x.shape.at(axis) === 0) return x
       const spread = spreadAlong(x.shape, axis)
       const e = exp(sub(x, spread(max(axis)(x))))
       return div(e, spread(sum(axis)(e)))

@@ -9,11 +9,9 @@ export type Rows<K> = K extends readonly [infer R extends number, number] ? R : 
 export type Columns<K> = K extends readonly [number, infer C extends number] ? C : K extends number ? K : number
 export const perSide = (n: PerSide): Pair<number> => (typeof n === 'number' ? [n, n] : n)
 
-/** a - b, negative where both are numbers */
-export const lessSize = (a: Dim, b: Dim): Dim =>
-  typeof a === 'number' && typeof b === 'number' ? a - b : size.sub(a, b)
 /** how far n taps or rows reach that stand `step` apart: (n - 1) step + 1 */
-export const reach = (n: Dim, step: number): Dim => (step === 1 ? n : size.add(size.mul(size.sub(n, 1), step), 1))
+const reach = (n: Dim, step: number): Dim =>
+  typeof n === 'number' ? (n - 1) * step + 1 : step === 1 ? n : size.add(size.mul(size.sub(n, 1), step), 1)
 
 /** One of the last two axes, and the window along it. */
 export interface Sliding {
@@ -31,8 +29,10 @@ export const windowCount = (along: Sliding): Dim | Refusal => {
   const { axis, length, window, stride, padding, dilation = 1, inputDilation = 1 } = along
   const [long, wide] = [reach(length, inputDilation), reach(window, dilation)]
   if (typeof long === 'number' && typeof wide === 'number') {
-    if (long > 0 && long + padding >= wide) return Math.floor((long + padding - wide) / stride) + 1
-    const why = `a window of ${wide} does not fit axis ${axis}, which is ${long}${padding === 0 ? '' : ` with padding ${padding}`}`
+    if (long > 0 && wide > 0 && long + padding >= wide) return Math.floor((long + padding - wide) / stride) + 1
+    const taps = wide === window ? `${window}` : `${window} taps that reach over ${wide}`
+    const room = long === length ? `${length}` : `${length}, pulled apart to ${long},`
+    const why = `a window of ${taps} does not fit axis ${axis}, which is ${room}${padding === 0 ? '' : ` with padding ${padding}`}`
     return { why, inputs: [0], axis, sizes: [length, window] }
   }
   const room = padding + stride
