@@ -77,7 +77,8 @@ export const differs = (got: Value, wanted: Value, { atol, rtol }: Tolerance): s
   for (let i = 0; i < wanted.data.length; i++) {
     const a = got.data[i]!
     const b = wanted.data[i]!
-    if (Object.is(a, b) || Math.abs(a - b) <= atol + rtol * Math.abs(b)) continue
+    // an infinite limit would let anything pass
+    if (Object.is(a, b) || (Number.isFinite(b) && Math.abs(a - b) <= atol + rtol * Math.abs(b))) continue
     if (first < 0) first = i
     count++
   }
