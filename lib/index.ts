@@ -5,11 +5,22 @@ export * from './graph/index.ts'
 export * from './form/index.ts'
 export { evaluate, type EvaluateOptions, type Values } from './interpret/evaluate.ts'
 export { gradient, pullback } from './interpret/gradient.ts'
-export { checkParameters, parameters, states, updates, type Parameter, type Stateful } from './interpret/parameters.ts'
+export {
+  checkParameters,
+  checkUpdates,
+  parameters,
+  states,
+  type Parameter,
+  type Update,
+} from './interpret/parameters.ts'
 export { count, formatCount, type Cost, type Count, type CountOptions, type Total } from './interpret/count.ts'
 export { describe, type DescribeOptions } from './interpret/describe.ts'
 export { drawing, graph, type DrawingOptions } from './interpret/drawing.ts'
 export { labels, replace, tap, tapAll, type Replacement, type Selected, type Selector } from './interpret/edit.ts'
+export { lower, type LowerOptions } from './compile/lower.ts'
+export { listing, type ListingOptions } from './compile/listing.ts'
+export type { DeviceProfile, Lowered, Pass } from './compile/pass.ts'
+export { describePlan } from './compile/memory.ts'
 export { compile, openDevice, run, sharedDevice, type CompileOptions } from './device/run.ts'
 export { load, type LoadOptions, type Program, type RunOptions } from './device/program.ts'
 export { formatProfile, type Profile } from './device/profile.ts'

@@ -7,8 +7,9 @@ import { either as E, taskEither as TE } from 'fp-ts'
 import { lower, type LowerOptions } from '../compile/lower.ts'
 import type { Lowered } from '../compile/pass.ts'
 import type { Door, GraphError, SluiceError } from '../errors.ts'
-import { isTensor, type Feeds, type Outputs, type Value } from '../graph/index.ts'
+import { isTensor, outputList, topological, type Feeds, type Outputs, type Value } from '../graph/index.ts'
 import type { Values } from '../interpret/evaluate.ts'
+import { checkParameters, checkUpdates } from '../interpret/parameters.ts'
 import { ShapeError } from '../shape/index.ts'
 import { deviceOf, type Device, type DeviceOptions } from './device.ts'
 import { load, type LoadOptions, type Program, type RunOptions } from './program.ts'
@@ -49,17 +50,20 @@ export const sharedDevice: Door<Device> = async () => {
 }
 
 /** Lowering as a door: what is wrong with a graph is an error of the kind `shape`. */
-const lowered = (outputs: Outputs, device: Device, options: CompileOptions): E.Either<GraphError, Lowered> =>
-  E.tryCatch(
-    () => {
-      const { storage = 'f32', next = [] } = options
-      return lower(outputs, { profile: device.profile, weights: storage, next })
-    },
+const lowered = (outputs: Outputs, device: Device, options: CompileOptions): E.Either<GraphError, Lowered> => {
+  const { storage = 'f32', next = [] } = options
+  const named = checkParameters(topological([...outputList(outputs), ...next.flat()]))
+  if (E.isLeft(named)) return named
+  const updated = checkUpdates(next)
+  if (E.isLeft(updated)) return updated
+  return E.tryCatch(
+    () => lower(outputs, { profile: device.profile, weights: storage, next }),
     (error): GraphError => {
       const message = error instanceof Error ? error.message : String(error)
       return error instanceof ShapeError ? { kind: 'shape', message, error } : { kind: 'shape', message }
     },
   )
+}
 
 /**
  * A program that is ready to run: lowered, loaded and warm. `dispose` it when it is not needed any more.

@@ -25,14 +25,8 @@ export interface Parameter {
   readonly kind: Kind
   readonly init: Init
 }
-/**
- * A program that keeps values on the device between runs: what it gives, and what every state it names becomes. Keys of `next` are full
- * names of states: `{ out: logits, next: { 'layers.0.keys': longer } }`.
- */
-export interface Stateful<O extends Outputs = Outputs> {
-  readonly out: O
-  readonly next: Readonly<Record<string, AnyTensor>>
-}
+/** A state of a program and what it becomes after a run. */
+export type Update = readonly [state: AnyTensor, next: AnyTensor]
 
 /** Every parameter once, in order of first use. Throws ShapeError where one name stands for two things. */
 export const parameters = (outputs: Outputs): readonly Parameter[] => listed(outputs, 'parameter')
@@ -58,30 +52,21 @@ export const checkParameters = (nodes: readonly Node[]): E.Either<Clash, undefin
   return E.right(undefined)
 }
 
-/**
- * The states of a program that change, each with what it becomes, as `compile` takes them: `compile(out, { next: pairs })`. Left: the
- * program reads no state of that name, or its shape or kind would change.
- */
-export const updates = ({ out, next }: Stateful): E.Either<GraphError, readonly Update[]> => {
-  const nodes = topological([...outputList(out), ...Object.values(next)])
-  const known = new Map(sourcesOf(nodes, 'state').map(s => [s.name, s]))
-  const pairs: Update[] = []
-  for (const [name, tensor] of Object.entries(next)) {
-    const state = known.get(name)
-    if (state === undefined) {
-      const names = [...known.keys()].map(n => `'${n}'`).join(', ')
-      return E.left({
-        kind: 'shape',
-        message: `next: the program reads no state '${name}'; it reads ${names || 'none'}`,
-      })
-    }
-    const why = difference(state, tensor)
-    if (why !== undefined) return E.left(clash(state, nodeOf(tensor), why))
-    pairs.push([state, tensor])
+/** Right when every update is of a state, of one each, and keeps its shape and kind: what is kept between runs has one place. */
+export const checkUpdates = (updates: readonly Update[]): E.Either<GraphError, undefined> => {
+  const seen = new Set<string>()
+  for (const [state, next] of updates) {
+    const node = nodeOf(state)
+    if (node.role !== 'state')
+      return E.left({ kind: 'shape', message: `next: ${describeOrigin(node)} is not a state, and cannot be updated` })
+    if (seen.has(node.name))
+      return E.left({ kind: 'shape', message: `next: state '${node.name}' is updated twice; it becomes one value` })
+    seen.add(node.name)
+    const why = difference(node, next)
+    if (why !== undefined) return E.left(clash(node, nodeOf(next), why))
   }
-  return E.right(pairs)
+  return E.right(undefined)
 }
-type Update = readonly [state: AnyTensor, next: AnyTensor]
 
 const zeros: Init = { init: 'zeros' }
 const sourcesOf = (nodes: readonly Node[], role: Source['role']): readonly Source[] =>

@@ -2,6 +2,7 @@ import { either as E } from 'fp-ts'
 import { describe, expect, it } from 'vitest'
 import {
   checkParameters,
+  checkUpdates,
   evaluate,
   input,
   param,
@@ -11,7 +12,7 @@ import {
   state,
   states,
   topological,
-  updates,
+  type Update,
 } from '../../lib/index.ts'
 import { add, scale, sum } from '../../ops/index.ts'
 import { tower } from './small-models.ts'
@@ -55,19 +56,25 @@ describe('parameters', () => {
   })
 })
 
-describe('updates', () => {
+describe('checkUpdates', () => {
   const counter = state('counter', [2])
-  it('pairs every state with what it becomes', () => {
+  it('takes states with values of their shape', () => {
     const next = scale(2)(counter)
     expect(states(next).map(s => s.name)).toEqual(['counter'])
-    const pairs = updates({ out: counter, next: { counter: next } })
-    expect(pairs).toEqual(E.right([[counter, next]]))
+    expect(checkUpdates([[counter, next]])).toEqual(E.right(undefined))
   })
-  it('refuses a state that the program does not read, and one that would change its shape', () => {
-    expect(updates({ out: counter, next: { total: counter } })).toMatchObject({
-      left: { message: "next: the program reads no state 'total'; it reads 'counter'" },
-    })
-    const shorter = updates({ out: counter, next: { counter: sum(-1)(counter) } })
-    expect(shorter).toMatchObject({ left: { message: expect.stringContaining("state 'counter' has two shapes") } })
+  it('refuses what is not a state, a state twice, and another shape', () => {
+    const message = (updates: readonly Update[]): string | undefined => {
+      const checked = checkUpdates(updates)
+      return E.isLeft(checked) ? checked.left.message : undefined
+    }
+    expect(message([[input('x', [2]), counter]])).toMatch(/^next: \[2\] from input 'x' .* is not a state/)
+    expect(
+      message([
+        [counter, counter],
+        [counter, counter],
+      ]),
+    ).toContain("state 'counter' is updated twice")
+    expect(message([[counter, sum(-1)(counter)]])).toContain("state 'counter' has two shapes")
   })
 })
