@@ -8,6 +8,7 @@ import * as detect from './adapters/detect.ts'
 import * as evaluation from './adapters/eval.ts'
 import * as ops from './adapters/ops.ts'
 import * as training from './adapters/training.ts'
+import * as vision from './adapters/vision.ts'
 import type { Machine } from './machine.ts'
 import { areas, type Area, type GoldenCase, type Verdict } from './judge.ts'
 
@@ -17,7 +18,7 @@ export interface Adapter {
   /** verdicts of the cases of one group, in their order */
   readonly check: (cases: readonly GoldenCase[], machine: Machine) => Promise<readonly Verdict[]>
 }
-const adapters: Readonly<Partial<Record<Area, Adapter>>> = { ops, training, detect, eval: evaluation }
+const adapters: Readonly<Partial<Record<Area, Adapter>>> = { ops, vision, training, detect, eval: evaluation }
 
 const isArea = (name: string): name is Area => (areas as readonly string[]).includes(name)
 /** The area that a folder inherits from those above it. */
