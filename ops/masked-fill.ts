@@ -23,8 +23,14 @@ const rule: Rule<Attrs> = {
     if (isRefusal(met)) return met
     const wider = met.findIndex((d, k) => d !== x[k])
     if (met.length === x.length && wider < 0) return x
+    const axis = met.length === x.length ? wider : 0
     const sizes = met.length === x.length ? [x[wider]!, met[wider]!] : [x.length, mask.length]
-    return { why: `the mask ${showShape(mask)} does not broadcast to ${showShape(x)}`, inputs: [1], sizes }
+    return {
+      why: `the mask ${showShape(mask)} does not broadcast to ${showShape(x)}: ${sizes.join(' and ')} at axis ${axis}`,
+      inputs: [0, 1],
+      axis,
+      sizes,
+    }
   },
   sample: draw => {
     const shape = Array.from({ length: draw.int(0, 3) }, draw.size)
