@@ -10,6 +10,7 @@ import { either as E } from 'fp-ts'
 import { deviceError, type DeviceError, type GraphError } from '../errors.ts'
 import type { Bindings } from '../interpret/bind.ts'
 import type { Dim } from '../shape/index.ts'
+import { foldGrid } from './grid.ts'
 import type { BufferPlan, DeviceProfile, Lowered, Operand, Pass, Storage } from './pass.ts'
 import { sizeTable } from './sizes.ts'
 
@@ -312,7 +313,7 @@ export const memoryPlanner = (lowered: Lowered, profile: DeviceProfile): Planner
   const table = sizeTable()
   const every = [...prepare, ...passes]
   const elements = buffers.map(b => table.add(b.elements))
-  const grids = every.flatMap(pass => pass.grid.map(d => ({ pass, size: table.add(d) })))
+  const grids = every.map(pass => ({ pass, sizes: pass.grid.map(table.add) as [number, number, number] }))
   const slices = new Map<Operand, { readonly pass: Pass; readonly first: number; readonly count: number }>()
   const whole = new Map<number, { readonly pass: Pass; readonly operand: Operand }>()
   for (const pass of every)
@@ -351,8 +352,10 @@ export const memoryPlanner = (lowered: Lowered, profile: DeviceProfile): Planner
       const wrong = checks.binding(pass, operand, at.offset, at.bytes)
       if (wrong !== undefined) return wrong
     }
-    for (const { pass, size } of grids) {
-      const wrong = checks.grid(pass, values[size]!)
+    for (const { pass, sizes } of grids) {
+      const [x, y, z] = sizes
+      const grid = foldGrid([values[x]!, values[y]!, values[z]!], profile.maxWorkgroupsPerDimension)
+      const wrong = checks.grid(pass, Math.max(...grid))
       if (wrong !== undefined) return wrong
     }
     return undefined

@@ -10,7 +10,7 @@ import type { Source } from '../graph/index.ts'
 import type { Device } from './device.ts'
 import type { Pipeline } from './pipelines.ts'
 import type { OwnMemory } from './residence.ts'
-import { dispatch, stepsOf, writeWords, type Step } from './steps.ts'
+import { encodePass, stepsOf, writeWords, type Step } from './steps.ts'
 import type { Assignment, Upload } from './upload.ts'
 
 export interface Preparation {
@@ -59,9 +59,7 @@ export const prepareWeights = async (
     if (steps.length === 0) return E.right(undefined)
     const ran = await device.guarded('preparing weights', () => {
       const encoder = device.gpu.createCommandEncoder()
-      const pass = encoder.beginComputePass()
-      for (const step of steps) dispatch(pass, step)
-      pass.end()
+      encodePass(encoder, steps)
       device.submit(encoder.finish())
     })
     if (E.isLeft(ran)) return ran

@@ -7,7 +7,7 @@ import { either as E } from 'fp-ts'
 import type { SluiceError } from '../errors.ts'
 import type { Bindings } from '../interpret/bind.ts'
 import type { Device } from './device.ts'
-import { dispatch, type Step } from './steps.ts'
+import { encodePass, type Step } from './steps.ts'
 
 export interface PassTime {
   readonly label: string
@@ -61,9 +61,7 @@ const byTimestamps = async (
       const encoder = gpu.createCommandEncoder()
       for (const [i, step] of part.entries()) {
         const timestampWrites = { querySet, beginningOfPassWriteIndex: 2 * i, endOfPassWriteIndex: 2 * i + 1 }
-        const pass = encoder.beginComputePass({ timestampWrites })
-        dispatch(pass, step)
-        pass.end()
+        encodePass(encoder, [step], { timestampWrites })
       }
       encoder.resolveQuerySet(querySet, 0, 2 * part.length, resolved, 0)
       encoder.copyBufferToBuffer(resolved, 0, staging, 0, bytes)
@@ -93,9 +91,7 @@ const byWaiting = async (
     const start = performance.now()
     const submitted = await device.guarded('profiling', () => {
       const encoder = device.gpu.createCommandEncoder()
-      const pass = encoder.beginComputePass()
-      dispatch(pass, step)
-      pass.end()
+      encodePass(encoder, [step])
       device.submit(encoder.finish())
       return device.gpu.queue.onSubmittedWorkDone()
     })

@@ -26,7 +26,7 @@ import { prepareWeights } from './prepare.ts'
 import { timePasses, type Profile, type ProfileOptions } from './profile.ts'
 import { readBack, type Wanted } from './read-back.ts'
 import { ownMemory, runMemory, type OwnMemory, type Ready } from './residence.ts'
-import { dispatch, segmentsOf, type Step } from './steps.ts'
+import { encodePass, segmentsOf } from './steps.ts'
 import { assign, uploader, writeBytes, type InitialOptions, type Upload, type WeightSource } from './upload.ts'
 import { warm, type Warming } from './warm.ts'
 
@@ -136,13 +136,6 @@ const oneAtATime = (
   }
 }
 
-/** All steps in one compute pass. */
-const encodeAll = (encoder: GPUCommandEncoder, steps: readonly Step[]): void => {
-  const pass = encoder.beginComputePass()
-  for (const step of steps) dispatch(pass, step)
-  pass.end()
-}
-
 /** A loaded program, and what it is made of. */
 interface Parts {
   readonly lowered: Lowered
@@ -245,7 +238,7 @@ const programOf = ({ lowered, device, planner, kernels, pipelines, own, place }:
         const submitted = await device.guarded('running', () => {
           if (k === 0) writeInputs(started.right)
           const encoder = device.gpu.createCommandEncoder()
-          encodeAll(encoder, segment)
+          encodePass(encoder, segment)
           if (isLast) {
             results.copy(
               encoder,
@@ -310,7 +303,7 @@ const programOf = ({ lowered, device, planner, kernels, pipelines, own, place }:
       const ran = await device.guarded('profiling', () => {
         writeInputs(started.right)
         const encoder = device.gpu.createCommandEncoder()
-        encodeAll(encoder, steps)
+        encodePass(encoder, steps)
         device.submit(encoder.finish())
       })
       return E.isLeft(ran) ? ran : timePasses(device, steps, plan.sizes, profiling)

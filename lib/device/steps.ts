@@ -2,6 +2,7 @@
  * Passes made ready for one memory plan: pipeline, bind group and workgroups of each, in order. Encoding a run is then a loop over
  * them. Passes without workgroups, which an axis of length 0 makes, are not among them.
  */
+import { foldGrid } from '../compile/grid.ts'
 import type { MemoryPlan, Planner } from '../compile/memory.ts'
 import type { BufferPlan, Pass } from '../compile/pass.ts'
 import type { Device } from './device.ts'
@@ -33,7 +34,8 @@ export const stepsOf = (
 ): readonly Step[] => {
   const number = (size: Pass['flops']): number => planner.valueOf(size, plan)
   return passes.flatMap(pass => {
-    const grid = [number(pass.grid[0]), number(pass.grid[1]), number(pass.grid[2])] as const
+    const [x, y, z] = pass.grid
+    const grid = foldGrid([number(x), number(y), number(z)], device.profile.maxWorkgroupsPerDimension)
     if (grid.includes(0)) return []
     const { pipeline, layout } = pipelines.get(pass.wgsl) as Pipeline
     const bound: GPUBufferBinding[] = [...pass.reads, pass.write].map(operand => {
@@ -57,10 +59,21 @@ export const writeWords = (device: Device, { words }: MemoryPlan): GPUBuffer | u
   return buffer
 }
 
-export const dispatch = (encoder: GPUComputePassEncoder, { pipeline, group, grid }: Step): void => {
-  encoder.setPipeline(pipeline)
-  encoder.setBindGroup(0, group)
-  encoder.dispatchWorkgroups(...grid)
+/** Steps in a compute pass of their own. */
+export const encodePass = (
+  encoder: GPUCommandEncoder,
+  steps: readonly Step[],
+  descriptor?: GPUComputePassDescriptor,
+): void => {
+  const pass = encoder.beginComputePass(descriptor)
+  let current: GPUComputePipeline | undefined
+  for (const { pipeline, group, grid } of steps) {
+    if (pipeline !== current) pass.setPipeline(pipeline)
+    current = pipeline
+    pass.setBindGroup(0, group)
+    pass.dispatchWorkgroups(...grid)
+  }
+  pass.end()
 }
 
 /** Steps in groups that a device finishes soon enough to be interrupted between them, and before a watchdog ends it. */

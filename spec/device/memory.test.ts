@@ -200,7 +200,10 @@ describe('the memory plan', () => {
   })
 
   it('refuses too many workgroups, too many buffers and sizes that do not come out', () => {
-    expect(refused(chain(1), { n: 65536 * 64 })?.message).toContain(
+    const tall = programme()
+    const column = tall.buffer('y', 'n')
+    tall.pass(affine(1, 0), [], column, { grid: [1, 'n', 1] })
+    expect(refused(tall.lowered({ y: [inputSource('x', ['n']), column] }), { n: 65536 })?.message).toContain(
       "affine at '' needs 65536 workgroups in one direction, but this adapter allows 65535",
     )
     const { buffer, pass, lowered } = programme()

@@ -340,19 +340,32 @@ describe('failures', () => {
     expect(error.message).toContain("affine at '' needs 'texture-compression-astc'")
   })
 
-  it('a signal interrupts a run, and the next one is right', () =>
-    using(chain(50), async program => {
-      expect(await left(program.run({ x: [1] }, { signal: AbortSignal.abort() }))).toMatchObject({
-        kind: 'interrupted',
-      })
-      const stop = new AbortController()
-      const x = new Float32Array(2 ** 21).fill(4)
-      const running = left(program.run({ x }, { signal: stop.signal }))
-      setTimeout(() => stop.abort(), 5)
-      expect(await running).toMatchObject({ kind: 'interrupted', message: 'running was interrupted' })
-      const { y } = await right(program.run({ x }))
-      expect(y!.data.every(v => Math.abs(v - 2) < 1e-6)).toBe(true)
-    }))
+  /** The device, doing something more right after each submit. */
+  const afterSubmit = (of: Device, then: () => void): Device => ({
+    ...of,
+    submit: commands => {
+      of.submit(commands)
+      then()
+    },
+  })
+
+  it('a signal interrupts a run before and while it works, and the next one is right', async () => {
+    const stop = new AbortController()
+    const program = await right(
+      load(
+        chain(50),
+        afterSubmit(device, () => stop.abort()),
+        noWeights,
+      ),
+    )
+    expect(await left(program.run({ x: [1] }, { signal: AbortSignal.abort() }))).toMatchObject({ kind: 'interrupted' })
+    const x = new Float32Array(2 ** 18).fill(4)
+    const error = await left(program.run({ x }, { signal: stop.signal }))
+    expect(error).toMatchObject({ kind: 'interrupted', message: 'running was interrupted' })
+    const { y } = await right(program.run({ x }))
+    expect(y!.data.every(v => Math.abs(v - 2) < 1e-6)).toBe(true)
+    program.dispose()
+  })
 
   it('a program or device that was disposed of says so at once, and holds nothing', async () => {
     const own = await right(openDevice())
@@ -369,10 +382,14 @@ describe('failures', () => {
 
   it('a device lost in the middle of a run ends the run with that error', async () => {
     const own = await right(openDevice())
-    const program = await right(load(chain(50), own, noWeights))
-    const running = left(program.run({ x: new Float32Array(2 ** 21) }))
-    setTimeout(() => own.gpu.destroy(), 5)
-    expect(await running).toMatchObject({ kind: 'device lost' })
+    const program = await right(
+      load(
+        chain(50),
+        afterSubmit(own, () => own.gpu.destroy()),
+        noWeights,
+      ),
+    )
+    expect(await left(program.run({ x: new Float32Array(2 ** 18) }))).toMatchObject({ kind: 'device lost' })
     expect(await left(program.run({ x: [1] }))).toMatchObject({ kind: 'device lost' })
     own.dispose()
   })
