@@ -56,8 +56,8 @@ type Attention = <const O extends AttentionOptions = {}>(
   ...more: More<O>
 ) => Tensor<[...S, H, M, E]>
 
-/** What a masked score becomes: the smallest float32, whose exponential beside any other score is 0. */
-const hidden = -3.4028234663852886e38
+/** What a masked score becomes: a number whose exponential beside any other score is 0, finite so that a device may compare it. */
+const hidden = -3e38
 
 const signature = '...s h m d, ...s g n d, ...s g n e -> ...s h m e'
 interface Extras<T> {

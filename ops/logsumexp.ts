@@ -10,8 +10,8 @@ import { broadcastTo } from './broadcast-to.ts'
 import { extremeRule, alongAxes, fromFront, sampleAxes, type Axes, type Reduction } from './reduction.ts'
 import { sum } from './sum.ts'
 
-/** the largest number of float32: what an infinite maximum is replaced by, so that it can be subtracted from itself */
-const largest = 3.4028234663852886e38
+/** nearly the largest number of float32: what an infinite maximum is replaced by, so that it can be subtracted from itself */
+const largest = 3.4e38
 
 /** log(sum(exp(x))) over axes, which leave the shape, without overflow. */
 export const logsumexp: Reduction = op('logsumexp', {

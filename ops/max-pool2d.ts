@@ -8,8 +8,8 @@ type MaxPool2d = <const K extends PerSide, const St extends PerSide = K, const P
   options: PoolOptions<K, St, P>,
 ) => Pooled<K, St, P>
 
-/** the smallest float32: padding that never wins */
-const lowest = -3.4028234663852886e38
+/** padding that never wins, finite so that a device may compare it */
+const lowest = -3.4e38
 
 /** Largest element of each window of [..., H, W]; padding never wins. */
 export const maxPool2d: MaxPool2d = op('maxPool2d', {

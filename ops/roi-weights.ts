@@ -126,8 +126,14 @@ const meanTap: WgslHelper = {
     const one = T === 'f32' ? name : `${name}Lane`
     const scalar = `fn ${one}(start: f32, step: f32, first: f32, count: f32, at: f32, length: f32) -> f32 {
   if (count <= 0.0) { return 0.0; }
-  let low = max(first, floor((at - 1.0 - start) / step - 0.5));
-  let high = min(first + count - 1.0, ceil((at + 1.0 - start) / step - 0.5));
+  var low = first;
+  var high = first + count - 1.0;
+  if (step != 0.0) {
+    let a = (at - 1.0 - start) / step - 0.5;
+    let b = (at + 1.0 - start) / step - 0.5;
+    low = max(low, floor(min(a, b)));
+    high = min(high, ceil(max(a, b)));
+  }
   var total = 0.0;
   for (var i = low; i <= high; i += 1.0) {
     let t = start + (i + 0.5) * step;
