@@ -1,0 +1,57 @@
+/** From the words of a wiring to the parts of a model. */
+import { boxesAskMap, concatBoxes, mapAsksBoxes, noBoxes, type BoxMerging } from '../box-merging.ts'
+import type { ConvNextConfig } from '../convnext.ts'
+import {
+  bothViews,
+  channelConcat,
+  convGate,
+  fastMlp,
+  gatedConcat,
+  lowOnly,
+  patchInfoMining,
+  plainConcat,
+} from '../fusion.ts'
+import type { MgLlavaParts, MgParts } from '../mg-llava.ts'
+import { resampler } from '../projector.ts'
+import { clipConfigOf, type ClipFile } from './clip-files.ts'
+import { llamaConfigOf, type LlmFile } from './llm-files.ts'
+import type { BoxesName, FusionName, Wiring } from './wiring.ts'
+
+export const fusions: Readonly<Record<FusionName, MgParts['fusion']>> = {
+  none: lowOnly,
+  'conv-gate': convGate,
+  'gated-concat': gatedConcat,
+  concat: plainConcat,
+  'channel-concat': channelConcat,
+  'fast-mlp': fastMlp,
+  'patch-info-mining': patchInfoMining,
+  resampler: bothViews,
+}
+const mergings: Readonly<Record<BoxesName, (w: Wiring) => BoxMerging>> = {
+  none: () => noBoxes,
+  concat: () => concatBoxes,
+  'f-to-b': () => mapAsksBoxes,
+  'b-to-f': ({ box_memory }) => boxesAskMap(box_memory === 'E_F' ? 'fused' : 'low'),
+}
+
+/** The parts of the model that a wiring describes, in the sizes of its files. */
+export const partsOf = (
+  wiring: Wiring,
+  clip: ClipFile,
+  llm: LlmFile,
+  convNext: ConvNextConfig | undefined,
+): MgLlavaParts => {
+  const { low_size, image_size, select_layer, roi_size, fusion, boxes, resampler_heads } = wiring
+  const low = { lowSize: low_size, clip: clipConfigOf(clip, select_layer), llm: llamaConfigOf(llm) }
+  if (convNext === undefined || image_size === null) return low
+  const both = {
+    ...low,
+    imageSize: image_size,
+    convNext,
+    fusion: fusions[fusion],
+    ...(roi_size === null ? {} : { bins: roi_size }),
+    ...(boxes === 'none' ? {} : { boxes: mergings[boxes](wiring) }),
+  }
+  if (fusion !== 'resampler') return both
+  return { ...both, projector: resampler({ heads: resampler_heads!, side: low_size / clip.patch_size }) }
+}
