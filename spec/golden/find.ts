@@ -60,6 +60,17 @@ const modelOf = (folder: string): readonly string[] => {
   return typeof model === 'string' ? [resolve(folder, model)] : []
 }
 
+/** Cases by group, in their order. */
+export const inGroups = (cases: readonly GoldenCase[]): readonly (readonly GoldenCase[])[] => {
+  const groups = new Map<string, GoldenCase[]>()
+  for (const one of cases) {
+    const group = groups.get(one.group)
+    if (group === undefined) groups.set(one.group, [one])
+    else group.push(one)
+  }
+  return [...groups.values()]
+}
+
 /** The verdicts of the cases of one group. */
 export const checkGroup = (cases: readonly GoldenCase[], machine: Machine): Promise<readonly Verdict[]> =>
   adapters[cases[0]!.area]!.check(cases, machine)

@@ -9,7 +9,7 @@ import { availableParallelism } from 'node:os'
 import { delimiter } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { checkGroup, findCases } from './find.ts'
+import { checkGroup, findCases, inGroups } from './find.ts'
 import { areas, failed, type GoldenCase, type Verdict } from './judge.ts'
 import { openMachine, type MachineName } from './machine.ts'
 
@@ -28,16 +28,6 @@ interface Task {
 /** NAME as whole parts of the name of a case. */
 const matches = (name: string, wanted: string): boolean =>
   `/${name}/`.includes(`/${wanted.replaceAll(/^\/|\/$/g, '')}/`)
-
-const inGroups = (cases: readonly GoldenCase[]): readonly (readonly GoldenCase[])[] => {
-  const groups = new Map<string, GoldenCase[]>()
-  for (const one of cases) {
-    const group = groups.get(one.group)
-    if (group === undefined) groups.set(one.group, [one])
-    else group.push(one)
-  }
-  return [...groups.values()]
-}
 
 // ---- processes -----------------------------------------------------------------------------------------------------
 const work = async (): Promise<void> => {
