@@ -6,8 +6,14 @@ import type { FoundAdapter, Platform } from './platform.ts'
 const noAdapter = (why: string): E.Either<DeviceError, FoundAdapter> =>
   E.left(deviceError('no adapter', `no WebGPU adapter: ${why}`))
 
+interface Navigator {
+  readonly gpu?: GPU
+  readonly hardwareConcurrency?: number
+}
+const navigator = (): Navigator | undefined => (globalThis as { readonly navigator?: Navigator }).navigator
+
 const findAdapter = async (): Promise<E.Either<DeviceError, FoundAdapter>> => {
-  const gpu = (globalThis as { readonly navigator?: { readonly gpu?: GPU } }).navigator?.gpu
+  const gpu = navigator()?.gpu
   if (gpu === undefined)
     return noAdapter(
       'navigator.gpu is missing; use a browser with WebGPU, and serve the page over https or from localhost',
@@ -22,4 +28,9 @@ const findAdapter = async (): Promise<E.Either<DeviceError, FoundAdapter>> => {
   }
 }
 
-export const platform: Platform = { name: 'browser', findAdapter }
+export const platform: Platform = {
+  name: 'browser',
+  findAdapter,
+  cores: () => navigator()?.hardwareConcurrency ?? 1,
+  availableMemory: () => undefined,
+}

@@ -6,6 +6,7 @@
  * synchronous work only (`guarded`).
  */
 /// <reference types="@webgpu/types" preserve="true" />
+import { platform } from '#platform'
 import { either as E, taskEither as TE } from 'fp-ts'
 import { showBytes } from '../compile/memory.ts'
 import type { DeviceProfile } from '../compile/pass.ts'
@@ -44,6 +45,8 @@ export interface Device {
   /** Memory; call it within `guarded`, and `free` it. */
   readonly allocate: (label: string, bytes: number, usage: GPUBufferUsageFlags) => GPUBuffer
   readonly free: (buffer: GPUBuffer) => void
+  /** Why so many bytes more cannot be had, as far as that can be known before asking. */
+  readonly shortage: (what: string, bytes: number) => DeviceError | undefined
   readonly submit: (commands: GPUCommandBuffer) => void
   /** Synchronous work on the device, its validation errors and failed allocations as values. */
   readonly guarded: <A>(what: string, work: () => A) => Promise<E.Either<SluiceError, A>>
@@ -99,6 +102,22 @@ export const requestDevice = async (adapter: GPUAdapter): Promise<E.Either<Devic
   } catch (error) {
     return E.left(deviceError('no adapter', `the adapter gives no device: ${reason(error)}`))
   }
+}
+
+/**
+ * A driver in software takes its memory from the host, and where there is none lavapipe ends the process instead of reporting it. What
+ * a GPU has cannot be known; there the allocation itself fails.
+ */
+export const shortageOf = (
+  tuning: DeviceProfile['tuning'],
+  available: number | undefined,
+  what: string,
+  bytes: number,
+): DeviceError | undefined => {
+  if (tuning === 'gpu' || available === undefined || bytes <= available) return undefined
+  const found = `${what} needs ${showBytes(bytes)} more, but ${showBytes(available)} are free`
+  const step = 'Next step: store weights in fewer bits, give smaller inputs, or dispose of other programs.'
+  return deviceError('out of memory', `not enough memory: ${found}. ${step}`)
 }
 
 const reason = (error: unknown): string => (error instanceof Error ? error.message : String(error))
@@ -176,6 +195,7 @@ const wrap = (gpu: GPUDevice, own: boolean, override: Partial<DeviceProfile>): D
       return buffer
     },
     free,
+    shortage: (what, bytes) => shortageOf(profile.tuning, platform.availableMemory(), what, bytes),
     submit: commands => {
       done.submits++
       gpu.queue.submit([commands])

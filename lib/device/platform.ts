@@ -16,4 +16,8 @@ export interface Platform {
   readonly name: 'node' | 'browser'
   /** Error `no adapter`, whose message says what to do. */
   readonly findAdapter: Door<FoundAdapter>
+  /** Processor cores that may work at the same time. */
+  readonly cores: () => number
+  /** Bytes that the host can still give to a driver in software; undefined where the place does not say. */
+  readonly availableMemory: () => number | undefined
 }

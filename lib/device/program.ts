@@ -73,11 +73,8 @@ const submitFlops: Readonly<Record<Device['profile']['tuning'], number>> = {
   gpu: 5e11,
 }
 
-/** Lanes for warming: one for each core, as far as that is known. */
-const lanes = (): number => {
-  const { navigator } = globalThis as { readonly navigator?: { readonly hardwareConcurrency?: number } }
-  return Math.min(4, navigator?.hardwareConcurrency ?? 2)
-}
+/** Devices that compile at the same time at most. */
+const lanes = (): number => Math.min(4, platform.cores())
 const helper: Door<Device> = TE.flatMap(deviceOf)(platform.findAdapter)
 
 const isOwn = ({ holds }: BufferPlan): boolean => holds.what !== 'input' && holds.what !== 'work'
@@ -365,7 +362,13 @@ export const load =
     const preparePlan = preparePlanner.plan({})
     if (E.isLeft(preparePlan)) return preparePlan
     const plan = preparePlan.right
-
+    const isTransient = (b: BufferPlan): boolean => b.holds.what === 'parameter' && !planner.isKept(b)
+    const needed = staying.buffers.filter(b => !isTransient(b)).map(b => plan.bytes[preparePlanner.positionOf(b)]!)
+    const short = device.shortage(
+      'loading the weights',
+      needed.reduce((sum, bytes) => sum + bytes, 0),
+    )
+    if (short !== undefined) return E.left(short)
     const kernels = [...new Map([...prepare, ...passes].map(p => [p.wgsl, p])).values()]
     const made = await Promise.all(kernels.map(device.pipelines.get))
     const [failed, ...others] = made.flatMap(p => (E.isLeft(p) ? [p.left] : []))

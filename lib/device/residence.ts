@@ -114,6 +114,9 @@ export const runMemory = (
     if (E.isLeft(planned)) return planned
     const plan = planned.right
     forget(key)
+    const more = plan.pools.reduce((sum, bytes, i) => sum + Math.max(0, bytes - (pools[i]?.size ?? 0)), 0)
+    const short = device.shortage('a run with these sizes', more)
+    if (short !== undefined) return E.left(short)
     const made = await device.guarded('memory for a run', (): Ready => {
       growPools(plan.pools)
       const words = writeWords(device, plan)

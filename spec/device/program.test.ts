@@ -1,10 +1,11 @@
 /** Programs on a real adapter: results, memory, counters, and every way to fail. The programs are written by hand (by-hand.ts). */
+import { platform } from '#platform'
 import { either as E, taskEither as TE } from 'fp-ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Lowered } from '../../lib/compile/pass.ts'
 import { interrupted, type Door } from '../../lib/errors.ts'
 import { value, type Value } from '../../lib/graph/index.ts'
-import type { Device } from '../../lib/device/device.ts'
+import { shortageOf, type Device } from '../../lib/device/device.ts'
 import { formatProfile } from '../../lib/device/profile.ts'
 import { load, type LoadOptions, type Program } from '../../lib/device/program.ts'
 import { openDevice } from '../../lib/device/run.ts'
@@ -327,6 +328,19 @@ describe('failures', () => {
       expect(device.counters().bytes).toBe(bytes)
       expect(floats((await right(program.run({ x: [2] }))).y)).toEqual([2])
     }))
+
+  it('a host without the memory that a driver in software would need: it is told before the driver ends the process', () => {
+    expect(shortageOf('lavapipe', 8 * 2 ** 30, 'loading the weights', 13.5 * 2 ** 30)).toEqual({
+      kind: 'out of memory',
+      message:
+        'not enough memory: loading the weights needs 13.5 GiB more, but 8 GiB are free. ' +
+        'Next step: store weights in fewer bits, give smaller inputs, or dispose of other programs.',
+    })
+    expect(shortageOf('lavapipe', 8 * 2 ** 30, 'loading the weights', 2 ** 30)).toBeUndefined()
+    expect(shortageOf('gpu', 2 ** 30, 'loading the weights', 2 ** 40)).toBeUndefined()
+    const memory = platform.availableMemory()
+    expect(memory === undefined || memory > 2 ** 20).toBe(true)
+  })
 
   it('a feature that the device lacks', async () => {
     const { buffer, pass, lowered } = programme()
