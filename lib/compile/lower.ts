@@ -22,6 +22,7 @@ import { isPacking } from './contract/packing.ts'
 import { wholeKernel } from './kernel-whole.ts'
 import type { KernelContext, KernelSource } from './kernel.ts'
 import type { BufferPlan, DeviceProfile, Lowered, Pass, Storage } from './pass.ts'
+import { shareKernels } from './share.ts'
 import { simplify } from './simplify.ts'
 
 export interface LowerOptions {
@@ -91,10 +92,11 @@ export const lower = (outputs: Outputs, options: LowerOptions): Lowered => {
   // states and inputs that only pass through have memory too
   const planned = results.map(bufferOf)
   const states = wanted.slice(tensors.length + next.length).map(bufferOf)
+  const all = shareKernels([...prepare, ...passes])
   return {
     buffers: [...buffers.values()],
-    prepare,
-    passes,
+    prepare: all.slice(0, prepare.length),
+    passes: all.slice(prepare.length),
     outputs: names.map((name, k) => ({ name, tensor: tensors[k] as AnyTensor, buffer: planned[k] as BufferPlan })),
     next: next.map((_, k) => ({ state: states[k] as BufferPlan, from: planned[tensors.length + k] as BufferPlan })),
   }

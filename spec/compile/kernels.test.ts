@@ -36,7 +36,8 @@ describe('kernels are valid WGSL on every kind of device', () => {
 })
 
 describe('fusion', () => {
-  const labels = (outputs: Outputs): readonly string[] => lower(outputs, { profile: profiles.lavapipe }).passes.map(p => p.label)
+  const labels = (outputs: Outputs): readonly string[] =>
+    lower(outputs, { profile: profiles.lavapipe }).passes.map(p => p.label)
   it('a linear layer with its activation is one kernel', () => {
     expect(labels(programs['a linear layer with its activation'] as Outputs)).toEqual(['einsum + add + gelu'])
   })
@@ -45,13 +46,29 @@ describe('fusion', () => {
     expect(labels(block)).toEqual(['layerNormalize', 'einsum + add + gelu', 'einsum + add'])
   })
   it('equal blocks share their kernels', () => {
-    const block = (name: string) => (y: typeof x) => add(y, pipe(y, layerNorm(`${name}.norm`), linear(`${name}.fc1`, 128), gelu, linear(`${name}.fc2`, 64)))
+    const block = (name: string) => (y: typeof x) =>
+      add(y, pipe(y, layerNorm(`${name}.norm`), linear(`${name}.fc1`, 128), gelu, linear(`${name}.fc2`, 64)))
     const { passes } = lower(pipe(x, block('0'), block('1'), block('2')), { profile: profiles.lavapipe })
     expect(passes).toHaveLength(9)
     expect(new Set(passes.map(p => p.wgsl)).size).toBe(3)
   })
+  it('small passes that differ in their sizes alone share one kernel', () => {
+    const { passes } = lower(pipe(input('x', [9, 24]), linear('a', 40), gelu, linear('b', 56), gelu), {
+      profile: profiles.lavapipe,
+    })
+    expect(new Set(passes.map(p => p.wgsl)).size).toBe(1)
+    expect(passes.map(p => p.sizes)).not.toEqual([passes[0]?.sizes, passes[0]?.sizes])
+  })
+  it('large passes keep their sizes as constants', () => {
+    const { passes } = lower(pipe(input('x', [577, 1024]), linear('a', 4096), gelu, linear('b', 1024), gelu), {
+      profile: profiles.lavapipe,
+    })
+    expect(passes.map(p => p.sizes)).toEqual([[], []])
+  })
   it('weights are packed once, before the first run', () => {
-    const { prepare, passes } = lower(programs['a product large enough for panels'] as Outputs, { profile: profiles.lavapipe })
+    const { prepare, passes } = lower(programs['a product large enough for panels'] as Outputs, {
+      profile: profiles.lavapipe,
+    })
     expect(prepare.map(p => p.label)).toEqual(['packPanels'])
     expect(passes.map(p => p.label)).toEqual(['einsum + add'])
   })

@@ -13,7 +13,14 @@ const common = {
 }
 export const profiles: Readonly<Record<DeviceProfile['tuning'], DeviceProfile>> = {
   lavapipe: { ...common, tuning: 'lavapipe', subgroup: [8, 8], maxInvocations: 1024, maxStorageBuffers: 16 },
-  swiftshader: { ...common, tuning: 'swiftshader', f16: false, subgroup: [4, 4], maxInvocations: 256, maxStorageBuffers: 10 },
+  swiftshader: {
+    ...common,
+    tuning: 'swiftshader',
+    f16: false,
+    subgroup: [4, 4],
+    maxInvocations: 256,
+    maxStorageBuffers: 10,
+  },
   gpu: { ...common, tuning: 'gpu', subgroup: [32, 32], maxInvocations: 256, maxStorageBuffers: 8 },
 }
 
