@@ -20,6 +20,8 @@ export const wrongAxis = (axes: readonly number[], shape: Shape, k = 0): Refusal
   if (twice === undefined) return undefined
   return { why: `axis ${twice} appears twice`, inputs: [k], axis: twice, sizes: [] }
 }
+/** Are two shapes equal? */
+export const sameShape = (a: Shape, b: Shape): boolean => a.length === b.length && a.every((d, k) => d === b[k])
 /** The shape with the size of one axis replaced by any number of sizes. */
 export const replaceAxis = (shape: Shape, axis: number, ...sizes: Shape): Shape => [
   ...shape.slice(0, axis),

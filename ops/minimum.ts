@@ -6,7 +6,10 @@ import { scale } from './scale.ts'
 import { sumTo } from './sum-to.ts'
 import { where } from './where.ts'
 
-/** The smaller of a and b, numpy's broadcasting. NaN wins; where both are equal each gets half of the gradient. */
+/**
+ * The smaller of a and b, numpy's broadcasting. Where both are equal each gets half of the gradient. NaN wins, where the
+ * device keeps NaN: WGSL lets it drop out.
+ */
 export const minimum: Arithmetic = op('minimum', {
   kinds: 'a, a -> a',
   rule: broadcasting(2),

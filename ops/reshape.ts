@@ -10,6 +10,7 @@ import {
   type Shape,
   type Tensor,
 } from '../lib/index.ts'
+import { sameShape } from './axes.ts'
 
 interface Attrs {
   readonly shape: Shape
@@ -51,6 +52,7 @@ export const reshape: Reshape = op('reshape', {
   }),
   gradient: (dy, { inputs: [x] }) => [reshapeTo(x!.shape)(dy)],
   flops: () => 0,
+  simplify: node => (sameShape(node.inputs[0]!.shape, node.shape) ? node.inputs[0] : undefined),
   sampleAttrs: draw => ({ shape: draw.pick([[6], [2, 3], [], [1, 5, 1], [4, 0], [2, 3, 2]]) }),
 })
 /** reshape to a shape that tsc does not know. */

@@ -14,7 +14,7 @@ import {
   type Sub,
   type Tensor,
 } from '../lib/index.ts'
-import { axisFromFront, wrongAxis } from './axes.ts'
+import { axisFromFront, sameShape, wrongAxis } from './axes.ts'
 import { unslice } from './unslice.ts'
 
 /**
@@ -144,6 +144,7 @@ export const slice: (...slices: readonly Slice[]) => <S extends Shape>(x: Tensor
   },
   gradient: (dy, { inputs: [x], attrs }) => [unslice(x!.shape, ...attrs.slices)(dy)],
   flops: () => 0,
+  simplify: node => (sameShape(node.inputs[0]!.shape, node.shape) ? node.inputs[0] : undefined),
   sampleAttrs: draw =>
     draw.pick<SliceAttrs>([
       { slices: [{ axis: 0, start: 1 }] },
