@@ -3,6 +3,7 @@ import { einsum } from './einsum.ts'
 import { resizeRule } from './interpolate.ts'
 import { reduce } from './reduce.ts'
 import { resampling } from './resampling.ts'
+import { shift } from './shift.ts'
 import type { Pair } from './window.ts'
 
 interface Attrs {
@@ -30,5 +31,6 @@ export const adaptiveAvgPool2d: AdaptiveAvgPool2d = op('adaptiveAvgPool2d', {
       return loosely(einsum)('...s y w, x w -> ...s y x')(tall, resampling({ from: w, to: columns, mode: 'mean' }))
     },
   flops: ([x]) => size.prod(x!),
+  laws: { 'a constant comes out': (f, x) => [f(shift(3)(x)), shift(3)(f(x))] },
   sampleAttrs: (draw: Draw): Attrs => ({ size: [draw.int(1, 5), draw.int(1, 5)] }),
 })

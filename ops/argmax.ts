@@ -12,6 +12,7 @@ import {
   type Tensor,
 } from '../lib/index.ts'
 import { extremeRule, foldAxes, fromFront, sampleAxis, type Axes, type Without } from './reduction.ts'
+import { scale } from './scale.ts'
 
 /** A position along one axis, which leaves the shape. */
 export type Position = <const A extends number>(axis: A) => <S extends Shape>(x: Tensor<S>) => Index<Without<S, A>>
@@ -44,5 +45,6 @@ export const argmax: Position = op('argmax', {
   form: (made: FormInputs<Axes>): Reduce => foldAxes('argmax')(made),
   gradient: () => [undefined],
   flops: ([shape]) => size.prod(shape!),
+  laws: { 'does not see the scale': (f, x) => [f(scale(2)(x)), f(x)] },
   sampleAttrs: sampleAxis,
 })

@@ -194,6 +194,9 @@ export const attention: Attention = op('attention', {
     const scores = size.mul(size.prod(q!.slice(0, -1)), k!.at(-2)!)
     return size.mul(2, size.mul(scores, size.add(q!.at(-1)!, v!.at(-1)!)))
   },
+  laws: {
+    'is linear in the values': (f, q, k, v, ...more) => [f(q, k, scale(2)(v), ...more), scale(2)(f(q, k, v, ...more))],
+  },
   sampleAttrs: (draw: Draw): Attrs => ({
     causal: draw.pick([false, true]),
     offset: draw.pick([0, 2, 'given']),

@@ -90,5 +90,6 @@ export const avgPool2d: AvgPool2d = op('avgPool2d', {
     }
   },
   flops: (_, shape, { kernel }) => size.mul(size.prod(shape), kernel[0] * kernel[1]),
+  laws: { 'is linear': (f, x) => [f(scale(2)(x)), scale(2)(f(x))] },
   sampleAttrs: draw => ({ ...sampleWindows(draw), countPadding: draw.pick([true, false]) }),
 })

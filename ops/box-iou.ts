@@ -22,6 +22,7 @@ const asRow = (column: Loose): Loose => loosely(rearrange)('m 1 -> 1 m')(column)
 export const boxIou = op('boxIou', {
   kinds: 'float, float -> float',
   rule: 'n 4, m 4 -> n m',
+  laws: { 'a with b is b with a': (f, a, b) => [f(a, b), loosely(rearrange)('m n -> n m')(f(b, a))] },
   meaning: (a, b) => {
     const overlap = (low: number): Loose => {
       const from = maximum(corner(a, low), asRow(corner(b, low)))

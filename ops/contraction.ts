@@ -26,6 +26,8 @@ const spaced = (equation: string): string => {
     .replaceAll(/[a-zA-Z…]/g, ' $& ')
     .replaceAll('…', '...s')
     .replaceAll(/ +/g, ' ')
+    .replaceAll(' ,', ',')
+    .trim()
 }
 const names = signatureRule<Attrs>(a => a.pattern)
 const rule: Rule<Attrs> = {

@@ -29,6 +29,7 @@ import {
   type Tensor,
 } from '../lib/index.ts'
 import { rearrange } from './rearrange.ts'
+import { scale } from './scale.ts'
 import { windowCount, type Pair } from './window.ts'
 
 export interface ConvolveOptions {
@@ -136,7 +137,7 @@ export const convolutionRule: Rule<ConvolveAttrs> = {
       }
     if (size.mul(inner, groups) !== c)
       return {
-        why: `input 1 has ${c} channels, ${size.div(c, groups)} in each of ${groups} groups, but the window of input 2 has ${inner}`,
+        why: `input 1 has ${c} channels${groups === 1 ? '' : `, ${size.div(c, groups)} in each of ${groups} groups`}, but the window of input 2 has ${inner}`,
         inputs: [0, 1],
         axis: 1,
         sizes: [groups === 1 ? c : size.div(c, groups), inner],
@@ -284,6 +285,7 @@ export const convolve: Convolve = op('convolve', {
   form,
   gradient,
   flops: ([, weight], shape) => size.mul(2, size.mul(size.prod(shape), size.prod(weight!.slice(1)))),
+  laws: { 'is linear in both': (f, x, w) => [f(scale(2)(x), scale(3)(w)), scale(6)(f(x, w))] },
   sampleAttrs: draw => {
     const pair = (low: number, high: number): Pair<number> => [draw.int(low, high), draw.int(low, high)]
     return attributes({

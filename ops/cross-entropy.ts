@@ -19,6 +19,7 @@ import { equal } from './equal.ts'
 import { iota } from './iota.ts'
 import { logsumexp } from './logsumexp.ts'
 import { rearrange } from './rearrange.ts'
+import { shift } from './shift.ts'
 import { sub } from './sub.ts'
 import { sum } from './sum.ts'
 import { where } from './where.ts'
@@ -62,7 +63,9 @@ export const crossEntropy: CrossEntropy = op('crossEntropy', {
       const count = total(where(ignored, none, constant(1) as Loose))
       return div(total(where(ignored, none, loss as Loose)), count)
     },
+  laws: { 'does not see a constant': (f, x, target) => [f(shift(3)(x), target), f(x, target)] },
   flops: ([logits]) => size.mul(4, size.prod(logits!)),
+  domain: (k, { shapes }) => (k === 1 ? [0, shapes[0]!.at(-1)! - 1] : [-2, 2]),
   // a batch that is ignored whole has no gradient, and chance would make some
   sampleAttrs: () => ({ ignoreIndex: -100 }),
 })

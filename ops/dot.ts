@@ -5,5 +5,6 @@ import { einsum } from './einsum.ts'
 export const dot = op('dot', {
   kinds: 'float, float -> float',
   rule: '...s k, ...s k -> ...s',
+  laws: { 'a b = b a': (f, a, b) => [f(a, b), f(b, a)] },
   meaning: (a, b) => einsum('...s k, ...s k -> ...s')(a, b),
 })

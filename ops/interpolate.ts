@@ -13,6 +13,7 @@ import {
 } from '../lib/index.ts'
 import { einsum } from './einsum.ts'
 import { resampling, taps, type ResamplingMode, type Tap } from './resampling.ts'
+import { shift } from './shift.ts'
 import type { Pair } from './window.ts'
 
 interface Attrs {
@@ -79,6 +80,7 @@ export const interpolate: Interpolate = op('interpolate', {
     },
   }),
   flops: (_, shape, { mode }) => size.mul(size.prod(shape), { nearest: 0, bilinear: 8, bicubic: 40 }[mode]),
+  laws: { 'a constant comes out': (f, x) => [f(shift(3)(x)), shift(3)(f(x))] },
   sampleAttrs: (draw: Draw): Attrs => ({
     size: [draw.int(1, 7), draw.int(1, 7)],
     mode: draw.pick(['nearest', 'bilinear', 'bicubic']),

@@ -12,5 +12,6 @@ export const l1Loss: Loss = op('l1Loss', {
     ({ reduction }) =>
     (x, target) =>
       reduced(abs(sub(x, target)), reduction),
+  laws: { 'of x and y is of y and x': (f, x, y) => [f(x, y), f(y, x)] },
   sampleAttrs: sampleLoss,
 })

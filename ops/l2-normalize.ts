@@ -5,6 +5,7 @@ import { clamp } from './clamp.ts'
 import { div } from './div.ts'
 import { mul } from './mul.ts'
 import { square } from './over-size.ts'
+import { scale } from './scale.ts'
 import { shift } from './shift.ts'
 import { sqrt } from './sqrt.ts'
 import { alongAxes } from './reduction.ts'
@@ -54,6 +55,7 @@ export const l2Normalize: (options?: Partial<Attrs>) => Same = op('l2Normalize',
     }
   },
   flops: ([x]) => size.mul(3, size.prod(x!)),
+  laws: { 'is odd': (f, x) => [f(scale(-1)(x)), scale(-1)(f(x))] },
   sampleAttrs: (draw: Draw) => ({
     axis: draw.pick([-1, 0, 1]),
     eps: draw.pick([1e-12, 0.5]),

@@ -72,5 +72,6 @@ export const layerNormalize: LayerNormalize = op('layerNormalize', {
     }
   },
   flops: ([x]) => size.mul(8, size.prod(x!)),
+  laws: { 'does not see a constant': (f, x, ...more) => [f(shift(3)(x), ...more), f(x, ...more)] },
   sampleAttrs: (draw: Draw) => ({ axis: draw.pick([-1, 0, 1]), eps: draw.pick([1e-5, 0.5]) }),
 })

@@ -4,6 +4,7 @@ import { axisRule, sampleAxis, spreadAlong, type AxisAttrs } from './along-axis.
 import type { Same } from './broadcast-types.ts'
 import { logsumexp } from './logsumexp.ts'
 import { mul } from './mul.ts'
+import { shift } from './shift.ts'
 import { sub } from './sub.ts'
 import { alongAxes } from './reduction.ts'
 import { sum } from './sum.ts'
@@ -44,6 +45,7 @@ export const logSoftmaxOver: (axis: number) => Same = op('logSoftmax', {
   },
   flops: ([x]) => size.mul(4, size.prod(x!)),
   sampleAttrs: sampleAxis,
+  laws: { 'does not see a constant': (f, x) => [f(shift(3)(x)), f(x)] },
 })
 /** Logarithm of softmax along the last axis. */
 export const logSoftmax: Same = x => logSoftmaxOver(-1)(x)

@@ -9,6 +9,7 @@ import { sub } from './sub.ts'
 import { broadcastTo } from './broadcast-to.ts'
 import { extremeRule, alongAxes, fromFront, sampleAxes, type Axes, type Reduction } from './reduction.ts'
 import { sum } from './sum.ts'
+import { shift } from './shift.ts'
 
 /** nearly the largest number of float32: what an infinite maximum is replaced by, so that it can be subtracted from itself */
 const largest = 3.4e38
@@ -48,4 +49,5 @@ export const logsumexp: Reduction = op('logsumexp', {
   },
   flops: ([x]) => size.mul(3, size.prod(x!)),
   sampleAttrs: sampleAxes,
+  laws: { 'a constant comes out': (f, x) => [f(shift(3)(x)), shift(3)(f(x))] },
 })

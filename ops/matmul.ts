@@ -14,6 +14,7 @@ import {
 import { broadcastTo } from './broadcast-to.ts'
 import type { BroadcastShape, Broadcasts } from './broadcast-types.ts'
 import { einsum } from './einsum.ts'
+import { scale } from './scale.ts'
 
 interface Matmul {
   <S extends Shape, M extends Dim, K extends Dim, N extends Dim>(
@@ -77,5 +78,6 @@ export const matmul: Matmul = op('matmul', {
     }
     return product('...s m k, ...s k n -> ...s m n')(whole(a), whole(b))
   },
+  laws: { 'is linear in both': (f, a, b) => [f(scale(2)(a), scale(3)(b)), scale(6)(f(a, b))] },
   flops: ([a], shape) => size.mul(2, size.mul(size.prod(shape), a!.at(-1)!)),
 })

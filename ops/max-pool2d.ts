@@ -1,6 +1,7 @@
 import { compare, literal, minus, op, select, size, sizeOf, type Dim, type Expr, type Loose } from '../lib/index.ts'
 import type { Pooled, PoolOptions } from './avg-pool2d.ts'
 import { max } from './max.ts'
+import { shift } from './shift.ts'
 import type { PerSide } from './window.ts'
 import { poolRule, sampleWindows, under, windowAttrs, windows, type WindowAttrs } from './windows.ts'
 
@@ -43,5 +44,6 @@ export const maxPool2d: MaxPool2d = op('maxPool2d', {
     }
   },
   flops: (_, shape, { kernel }) => size.mul(size.prod(shape), kernel[0] * kernel[1]),
+  laws: { 'a constant comes out': (f, x) => [f(shift(3)(x)), shift(3)(f(x))] },
   sampleAttrs: sampleWindows,
 })

@@ -5,6 +5,7 @@ import { equal } from './equal.ts'
 import { extremeRule, foldAxes, foldReference, fromFront, sampleAxes, type Axes, type Reduction } from './reduction.ts'
 import { sum } from './sum.ts'
 import { where } from './where.ts'
+import { shift } from './shift.ts'
 
 /** The cotangent goes to the extreme element, in equal parts where there are several. */
 export const extremeGradient: Gradient<Axes> = (dy, { inputs: [x], output, attrs }) => {
@@ -24,4 +25,5 @@ export const max: Reduction = op('max', {
   gradient: extremeGradient,
   flops: ([shape]) => size.prod(shape!),
   sampleAttrs: sampleAxes,
+  laws: { 'a constant comes out': (f, x) => [f(shift(3)(x)), shift(3)(f(x))] },
 })

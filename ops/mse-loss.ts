@@ -14,5 +14,6 @@ export const mseLoss: Loss = op('mseLoss', {
       const distance = sub(x, target)
       return reduced(mul(distance, distance), reduction)
     },
+  laws: { 'of x and y is of y and x': (f, x, y) => [f(x, y), f(y, x)] },
   sampleAttrs: sampleLoss,
 })

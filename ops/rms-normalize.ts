@@ -5,6 +5,7 @@ import { mul } from './mul.ts'
 import { sizeAsFloat, square } from './over-size.ts'
 import { alongAxes } from './reduction.ts'
 import { rsqrt } from './rsqrt.ts'
+import { scale } from './scale.ts'
 import { shift } from './shift.ts'
 
 interface Attrs {
@@ -59,5 +60,6 @@ export const rmsNormalize: RmsNormalize = op('rmsNormalize', {
     }
   },
   flops: ([x]) => size.mul(4, size.prod(x!)),
+  laws: { 'is odd': (f, x, ...more) => [f(scale(-1)(x), ...more), scale(-1)(f(x, ...more))] },
   sampleAttrs: (draw: Draw) => ({ axis: draw.pick([-1, 0, 1]), eps: draw.pick([1e-5, 0.5]) }),
 })

@@ -19,6 +19,7 @@ import {
   type RoiAttrs,
   type RoiOptions,
 } from './roi-weights.ts'
+import { scale } from './scale.ts'
 import { take } from './take.ts'
 
 const rule: Rule<RoiAttrs> = {
@@ -67,6 +68,7 @@ export const roiAlign: RoiAlign = op('roiAlign', {
   },
   flops: ([map], shape) => size.mul(2, size.mul(size.prod(shape), size.prod(map!.slice(-2)))),
   domain: roiDomain,
+  laws: { 'is linear in the map': (f, x, ...more) => [f(scale(2)(x), ...more), scale(2)(f(x, ...more))] },
   sampleAttrs: draw =>
     roiAttrs({
       bins: [draw.int(1, 3), draw.int(1, 3)],

@@ -22,6 +22,7 @@ import {
   type RoiAttrs,
   type RoiOptions,
 } from './roi-weights.ts'
+import { scale } from './scale.ts'
 import { take } from './take.ts'
 
 /** A size that the map is resampled to before boxes are laid on it. */
@@ -88,6 +89,7 @@ export const roiMean: RoiMean = op('roiMean', {
     },
   flops: ([map], shape) => size.mul(2, size.mul(size.prod(shape), size.prod(map!.slice(-2)))),
   domain: roiDomain,
+  laws: { 'is linear in the map': (f, x, ...more) => [f(scale(2)(x), ...more), scale(2)(f(x, ...more))] },
   sampleAttrs: (draw: Draw): Attrs => {
     const attrs = roiAttrs({
       bins: draw.int(1, 3),

@@ -18,6 +18,7 @@ import { add } from './add.ts'
 import { toFloat } from './cast.ts'
 import { concat } from './concat.ts'
 import { cos } from './cos.ts'
+import { dot } from './dot.ts'
 import { mul } from './mul.ts'
 import { rearrange } from './rearrange.ts'
 import { round } from './round.ts'
@@ -102,6 +103,7 @@ export const rope: Rope = op('rope', {
       return loosely(concat)(-1)(turned, add(mul(second, c) as Loose, mul(first, s) as Loose))
     },
   flops: ([x]) => size.mul(4, size.prod(x!)),
+  laws: { 'keeps lengths': (f, x, p) => [dot(f(x, p), f(x, p)), dot(x, x)] },
   sampleAttrs: draw => ({ theta: draw.pick([10000, 500000]) }),
   domain: k => (k === 0 ? [-2, 2] : [0, 100]),
 })

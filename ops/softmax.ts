@@ -5,6 +5,7 @@ import { div } from './div.ts'
 import { exp } from './exp.ts'
 import { max } from './max.ts'
 import { mul } from './mul.ts'
+import { shift } from './shift.ts'
 import { sub } from './sub.ts'
 import { alongAxes } from './reduction.ts'
 import { sum } from './sum.ts'
@@ -52,7 +53,7 @@ export const softmaxOver: (axis: number) => Same = op('softmax', {
   },
   flops: ([x]) => size.mul(4, size.prod(x!)),
   sampleAttrs: sampleAxis,
-  laws: {},
+  laws: { 'does not see a constant': (f, x) => [f(shift(3)(x)), f(x)] },
 })
 /** Softmax along the last axis. */
 export const softmax: Same = x => softmaxOver(-1)(x)

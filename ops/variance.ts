@@ -3,6 +3,7 @@ import { broadcastTo } from './broadcast-to.ts'
 import { mean } from './mean.ts'
 import { mul } from './mul.ts'
 import { sizeAsFloat, square } from './over-size.ts'
+import { shift } from './shift.ts'
 import { sub } from './sub.ts'
 import { alongAxes, fromFront, reductionRule, sampleAxes, type Axes, type Reduction } from './reduction.ts'
 
@@ -38,4 +39,5 @@ export const variance: Reduction = op('variance', {
   },
   flops: ([x]) => size.mul(4, size.prod(x!)),
   sampleAttrs: sampleAxes,
+  laws: { 'does not see a constant': (f, x) => [f(shift(3)(x)), f(x)] },
 })

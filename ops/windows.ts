@@ -22,6 +22,8 @@ import {
   type Shape,
   type Tensor,
 } from '../lib/index.ts'
+import { scale } from './scale.ts'
+import { sub } from './sub.ts'
 import { perSide, windowCount, type Pair, type PerSide } from './window.ts'
 
 export interface WindowsOptions {
@@ -135,6 +137,7 @@ export const windows: Windows = op('windows', {
     overlapAdd({ kernel, stride, padding }, x!.shape.slice(-2) as Pair<Dim>)(dy),
   ],
   flops: () => 0,
+  laws: { 'equal steps of x are equal steps': (f, x) => [sub(f(scale(2)(x)), f(x)), sub(f(x), f(scale(0)(x)))] },
   sampleAttrs: draw => ({ ...sampleWindows(draw), value: draw.pick([0, 1.5]) }),
 })
 
