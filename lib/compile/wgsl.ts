@@ -467,9 +467,10 @@ export const floatLiteral = (value: number): string => {
   if (Number.isNaN(value)) throw new RangeError('a kernel cannot hold NaN as a constant')
   const finite = Math.max(-largest, Math.min(largest, value))
   const rounded = Math.fround(finite)
-  // the shortest decimal that rounds to the same f32
-  const digits = [1, 2, 3, 4, 5, 6, 7, 8, 9].find(p => Math.fround(Number(rounded.toPrecision(p))) === rounded) ?? 9
-  const text = String(Number(rounded.toPrecision(digits)))
+  // the shortest decimal that rounds to the same f32 and is itself in range, or WGSL refuses it
+  const short = [1, 2, 3, 4, 5, 6, 7, 8, 9].map(p => Number(rounded.toPrecision(p)))
+  if (Object.is(rounded, -0)) return '-0.0'
+  const text = String(short.find(x => Math.fround(x) === rounded && Math.abs(x) <= largest) ?? rounded)
   return /[.e]/.test(text) ? (text.includes('e') && !text.includes('.') ? text.replace('e', '.0e') : text) : `${text}.0`
 }
 
