@@ -129,19 +129,37 @@ const packed = (lists: readonly (readonly number[])[]): Lists => {
   for (const [i, list] of lists.entries()) items.set(list, start[i]!)
   return { start, items }
 }
-/** Pooled buffers that live at the same time as each. */
+/** Pooled buffers that live at the same time as each: counted first, then listed. */
 const neighboursOf = (pooled: readonly number[], count: number, { first, last }: Lives): Lists => {
-  const lists: number[][] = Array.from({ length: count }, () => [])
-  let alive: number[] = []
-  for (const i of [...pooled].sort((a, b) => first[a]! - first[b]!)) {
-    alive = alive.filter(j => last[j]! >= first[i]!)
-    for (const j of alive) {
-      lists[i]!.push(j)
-      lists[j]!.push(i)
+  const byStart = Int32Array.from(pooled).sort((a, b) => first[a]! - first[b]!)
+  const meetings = (meet: (a: number, b: number) => void): void => {
+    const alive = new Int32Array(pooled.length)
+    let size = 0
+    for (const i of byStart) {
+      let left = 0
+      for (let k = 0; k < size; k++) {
+        const j = alive[k]!
+        if (last[j]! < first[i]!) continue
+        alive[left++] = j
+        meet(i, j)
+      }
+      alive[left] = i
+      size = left + 1
     }
-    alive.push(i)
   }
-  return packed(lists)
+  const start = new Int32Array(count + 1)
+  meetings((a, b) => {
+    start[a + 1]!++
+    start[b + 1]!++
+  })
+  for (let i = 0; i < count; i++) start[i + 1]! += start[i]!
+  const next = start.slice()
+  const items = new Int32Array(start[count]!)
+  meetings((a, b) => {
+    items[next[a]!++] = b
+    items[next[b]!++] = a
+  })
+  return { start, items }
 }
 /** Pooled buffers that each must not share a pool with: what is read where it is written, and the reverse. */
 const conflictsOf = (lowered: Lowered, positionOf: (b: BufferPlan) => number): Lists => {

@@ -57,6 +57,7 @@ export const pipelineCache = (gpu: GPUDevice, settled: Settled): PipelineCache =
     return layout
   }
   const make = async (kernel: Kernel): Promise<E.Either<SluiceError, Pipeline>> => {
+    const what = `compiling '${kernel.label}'`
     gpu.pushErrorScope('validation')
     const layout = layoutFor(kernel)
     const module = gpu.createShaderModule({ label: kernel.label, code: kernel.wgsl })
@@ -65,15 +66,15 @@ export const pipelineCache = (gpu: GPUDevice, settled: Settled): PipelineCache =
       layout: gpu.createPipelineLayout({ bindGroupLayouts: [layout] }),
       compute: { module },
     })
+    // awaited together: a rejection that nobody awaits yet would end the process
     const scope = gpu.popErrorScope()
-    const ready = await settled(`compiling '${kernel.label}'`, pipeline)
-    await settled(`compiling '${kernel.label}'`, scope)
+    const [ready] = await Promise.all([settled(what, pipeline), settled(what, scope)])
     if (E.isRight(ready)) {
       made++
       return E.right({ pipeline: ready.right, layout })
     }
     if (ready.left.kind !== 'shader') return ready
-    const info = await settled(`compiling '${kernel.label}'`, module.getCompilationInfo())
+    const info = await settled(what, module.getCompilationInfo())
     return E.left(shaderError(kernel, E.isRight(info) ? info.right.messages : [], ready.left.message))
   }
   const get = (kernel: Kernel): Promise<E.Either<SluiceError, Pipeline>> => {

@@ -57,7 +57,7 @@ const byTimestamps = async (
     const querySet = gpu.createQuerySet({ type: 'timestamp', count: 2 * part.length })
     const resolved = device.allocate('timestamps', bytes, GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC)
     const staging = device.allocate('timestamps', bytes, GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST)
-    const mapped = await device.guarded('profiling', () => {
+    const submitted = await device.guarded('profiling', () => {
       const encoder = gpu.createCommandEncoder()
       for (const [i, step] of part.entries()) {
         const timestampWrites = { querySet, beginningOfPassWriteIndex: 2 * i, endOfPassWriteIndex: 2 * i + 1 }
@@ -66,9 +66,10 @@ const byTimestamps = async (
       encoder.resolveQuerySet(querySet, 0, 2 * part.length, resolved, 0)
       encoder.copyBufferToBuffer(resolved, 0, staging, 0, bytes)
       device.submit(encoder.finish())
-      return staging.mapAsync(GPUMapMode.READ)
     })
-    const ready = E.isLeft(mapped) ? mapped : await device.settled('profiling', mapped.right, signal)
+    const ready = E.isLeft(submitted)
+      ? submitted
+      : await device.settled('profiling', staging.mapAsync(GPUMapMode.READ), signal)
     if (E.isRight(ready)) {
       const stamps = new BigUint64Array(staging.getMappedRange())
       for (let i = 0; i < part.length; i++) times.push(Number(stamps[2 * i + 1]! - stamps[2 * i]!) / 1e6)
@@ -93,9 +94,10 @@ const byWaiting = async (
       const encoder = device.gpu.createCommandEncoder()
       encodePass(encoder, [step])
       device.submit(encoder.finish())
-      return device.gpu.queue.onSubmittedWorkDone()
     })
-    const done = E.isLeft(submitted) ? submitted : await device.settled('profiling', submitted.right, signal)
+    const done = E.isLeft(submitted)
+      ? submitted
+      : await device.settled('profiling', device.gpu.queue.onSubmittedWorkDone(), signal)
     if (E.isLeft(done)) return done
     times.push(performance.now() - start)
   }
