@@ -104,6 +104,12 @@ export const updateSlice: (
           const from = [...index.slice(0, axis), minus(at, start), ...index.slice(axis + 1)]
           return select(inside, load(1, from), load(0, index))
         },
+        change: {
+          space: update!,
+          when: (load, index) => compare(plus(load(2, [literal(0, 'index')]), index[axis]!), '<', sizeOf(shape[axis]!)),
+          place: (load, index) => index.map((at, k) => (k === axis ? plus(load(2, [literal(0, 'index')]), at) : at)),
+          value: (load, index) => load(1, index),
+        },
       }
     },
     gradient: (dy, { inputs: [, update, start], attrs }) => {

@@ -93,8 +93,8 @@ const repetition = (node: Node, consumer: Node, sites: number): number => {
 const maxPrice = 48
 const recomputeBudget = 6
 
-/** Decides for the whole graph. `maxReads` is how many buffers one kernel may read. */
-export const fuse = (outputs: readonly Node[], maxReads: number): Fusion => {
+/** Decides for the whole graph. `maxReads` is how many buffers one kernel may read; nodes that stand `apart` are always memory. */
+export const fuse = (outputs: readonly Node[], maxReads: number, apart: ReadonlySet<Node> = new Set()): Fusion => {
   const order = topological(outputs)
   const form = (node: Applied): Form => formOf(node) as Form
   const users = new Map<Node, Set<Node>>()
@@ -177,7 +177,7 @@ export const fuse = (outputs: readonly Node[], maxReads: number): Fusion => {
     const work = works.get(input) ?? nothing
     const cost = price(work)
     const together = new Set([...bound, ...leavesOf(input)]).size
-    if (together + consumer.inputs.length > maxReads || cost > maxPrice) return false
+    if (together + consumer.inputs.length > maxReads || cost > maxPrice || apart.has(input)) return false
     if (work.arithmetic === 0 && work.loads <= 1) return true
     // a contraction reads each element many times, and its fast kernels want plain memory
     if (into.form === 'contract') return false

@@ -5,4 +5,5 @@
 export type Grid = readonly [x: number, y: number, z: number]
 
 const row = 32768
-export const foldGrid = ([x, y, z]: Grid, most: number): Grid => (x > most && y === 1 && z === 1 ? [row, Math.ceil(x / row), 1] : [x, y, z])
+export const foldGrid = ([x, y, z]: Grid, most: number): Grid =>
+  x > most && y === 1 && z === 1 ? [row, Math.ceil(x / row), 1] : [x, y, z]

@@ -1,15 +1,19 @@
 /** The kernel of a node that is computed element by element: one lane makes four consecutive numbers where that reads memory well. */
-import { axis, unravel } from '../form/index.ts'
+import { axis, unravel, type Each } from '../form/index.ts'
+import type { Applied } from '../graph/index.ts'
 import { size } from '../shape/index.ts'
-import { elementOf, indent, printModule, type KernelContext, type KernelSource } from './kernel.ts'
-import { Block, stored } from './wgsl.ts'
+import { elementOf, indent, loader, positionIn, printModule, type KernelContext, type KernelSource } from './kernel.ts'
+import { Block, stored, type Text } from './wgsl.ts'
+
+/** lanes of a workgroup, and units that a lane makes: small workgroups that loop suit a CPU, wide ones a GPU */
+const elementwiseTeam = ({ tuning }: KernelContext['profile']): readonly [number, number] =>
+  tuning === 'gpu' ? [64, 1] : [tuning === 'lavapipe' ? 8 : 4, 4]
 
 export const eachKernel = (context: KernelContext): KernelSource => {
   const { fusion, root, profile } = context
   const count = size.prod(root.shape)
   const value = elementOf(fusion, root, unravel(axis('i', count), root.shape), undefined)
-  // [lanes of a workgroup, units a lane makes]: small workgroups that loop suit a CPU, wide ones a GPU
-  const [lanes, units] = profile.tuning === 'gpu' ? [64, 1] : [profile.tuning === 'lavapipe' ? 8 : 4, 4]
+  const [lanes, units] = elementwiseTeam(profile)
   const attempt = (four: boolean) => {
     const per = lanes * units * (four ? 4 : 1)
     return printModule(context, module => {
@@ -40,4 +44,38 @@ ${indent(inner)}
   const four = attempt(true)
   // four at a time pays when some load is one vec4 load (or there is nothing to load)
   return four.reads.length === 0 || /: array<vec/.test(four.wgsl.split('read_write')[0] ?? '') ? four : attempt(false)
+}
+
+/** The kernel of a state that changes in place: only what changes is computed and stored. */
+export const changeKernel = (
+  context: KernelContext,
+  node: Applied,
+  change: NonNullable<Each['change']>,
+): KernelSource => {
+  const { fusion, profile } = context
+  const count = size.prod(change.space)
+  const index = unravel(axis('i', count), change.space)
+  const load = loader(fusion, node)
+  const [lanes, units] = elementwiseTeam(profile)
+  return printModule(context, module => {
+    const block = new Block(module, { axis: () => 'i' })
+    const [when, at, value] = block.print(
+      change.when(load, index),
+      positionIn(node, change.place(load, index)),
+      change.value(load, index),
+    ) as [Text, Text, Text]
+    const body = `@compute @workgroup_size(${lanes})
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let first = i32(group.y * 32768u + group.x) * ${lanes * units} + i32(lane);
+  for (var i = first; i < min(first + ${lanes * units}, ${module.size(count)}); i += ${lanes}) {
+${indent([...block.lines, `if (${when.text}) { y[${at.text}] = ${stored(value, false)}; }`], '    ')}
+  }
+}
+`
+    return {
+      body,
+      output: { wide: false },
+      grid: [size.floorDiv(size.add(count, lanes * units - 1), lanes * units), 1, 1],
+    }
+  })
 }

@@ -13,9 +13,10 @@ import {
   type Outputs,
   isTensor,
 } from '../graph/index.ts'
+import type { Each } from '../form/index.ts'
 import { size, type Dim } from '../shape/index.ts'
 import { fuse, type Fusion } from './fuse.ts'
-import { eachKernel } from './kernel-each.ts'
+import { changeKernel, eachKernel } from './kernel-each.ts'
 import { reduceKernel } from './kernel-reduce.ts'
 import { contractKernel } from './kernel-contract.ts'
 import { isPacking } from './contract/packing.ts'
@@ -40,7 +41,9 @@ export const lower = (outputs: Outputs, options: LowerOptions): Lowered => {
   const wanted = simplify([...tensors, ...next.map(([, n]) => n), ...next.map(([s]) => s)].map(nodeOf))
   const results = wanted.slice(0, tensors.length + next.length)
   // one binding each for the output and the named sizes
-  const fusion = fuse(results, profile.maxStorageBuffers - 2)
+  const updated = results.slice(tensors.length)
+  const fusion = fuse(results, profile.maxStorageBuffers - 2, new Set(updated))
+  const changed = inPlace(fusion, updated, wanted.slice(results.length), new Set(results.slice(0, tensors.length)))
   const fixed = onlyWeights(fusion.order)
   /** is it computed from weights alone? A packed operand is when what it packs is. */
   const isFixed = (node: Node): boolean => fixed.has(node) || (isPacking(node) && node.inputs.every(isFixed))
@@ -48,6 +51,8 @@ export const lower = (outputs: Outputs, options: LowerOptions): Lowered => {
   const bufferOf = (node: Node): BufferPlan => {
     const known = buffers.get(node)
     if (known !== undefined) return known
+    const before = changed.get(node)
+    if (before !== undefined) return bufferOf(before)
     const plan = planBuffer(node, buffers.size, isFixed(node), weights)
     buffers.set(node, plan)
     return plan
@@ -58,7 +63,7 @@ export const lower = (outputs: Outputs, options: LowerOptions): Lowered => {
   const storageOf = (node: Node): Storage => bufferOf(canonical(node)).storage
   const canonical = (node: Node): Node => packings.get(packingKey(node)) ?? node
   const emit = (node: Node): void => {
-    const source = kernelOf({ fusion, profile, root: node, storageOf })
+    const source = kernelOf({ fusion, profile, root: node, storageOf }, changed.has(node))
     for (const packed of source.packed ?? []) {
       const key = packingKey(packed)
       if (packings.has(key)) continue
@@ -102,6 +107,28 @@ export const lower = (outputs: Outputs, options: LowerOptions): Lowered => {
   }
 }
 
+const changeOf = (fusion: Fusion, node: Node): Each['change'] => {
+  const form = node.role === 'applied' ? fusion.form(node) : undefined
+  return form?.form === 'each' ? form.change : undefined
+}
+/** Next values of states that can be written over the state: they change parts of it, and nothing else reads it. */
+const inPlace = (
+  fusion: Fusion,
+  next: readonly Node[],
+  states: readonly Node[],
+  outputs: ReadonlySet<Node>,
+): ReadonlyMap<Node, Node> => {
+  const readers = (state: Node): readonly Node[] => fusion.order.filter(n => n.inputs.includes(state))
+  const pairs = next.map((node, k): readonly [Node, Node] => [node, states[k] as Node])
+  return new Map(
+    pairs.filter(([node, state]) => {
+      const alone =
+        readers(state).length === 1 && node.inputs[0] === state && !node.inputs.some((n, k) => k > 0 && n === state)
+      return alone && !outputs.has(state) && changeOf(fusion, node) !== undefined
+    }),
+  )
+}
+
 /** an output that is one number everywhere has to be written by a kernel */
 const isFilled = (node: Node): boolean => node.role === 'constant' && typeof node.value === 'number'
 
@@ -133,8 +160,10 @@ const planBuffer = (node: Node, id: number, fixed: boolean, weights: 'f32' | 'f1
   return { ...base, label, storage: plainStorage(node.kind), holds: { what: fixed ? 'prepared' : 'work' } }
 }
 
-const kernelOf = (context: KernelContext): KernelSource => {
+const kernelOf = (context: KernelContext, changes: boolean): KernelSource => {
   const { fusion, root } = context
+  const change = changes ? changeOf(fusion, root) : undefined
+  if (change !== undefined) return changeKernel(context, root as Applied, change)
   const anchor = fusion.anchor(root) ?? (root.role === 'applied' ? root : undefined)
   if (anchor === undefined) return eachKernel(context)
   const form = fusion.form(anchor)

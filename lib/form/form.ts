@@ -17,6 +17,16 @@ export type Load = (k: number, index: readonly Expr[]) => Expr
 export interface Each {
   readonly form: 'each'
   readonly value: (load: Load, index: readonly Expr[]) => Expr
+  /**
+   * The same said as a change: the output is input 0 but for `value` at `place`, for every index of `space` where `when` holds. A state
+   * that becomes such a node is written in place.
+   */
+  readonly change?: {
+    readonly space: Shape
+    readonly when: (load: Load, index: readonly Expr[]) => Expr
+    readonly place: (load: Load, index: readonly Expr[]) => readonly Expr[]
+    readonly value: (load: Load, index: readonly Expr[]) => Expr
+  }
 }
 
 /** How a reduction combines. `argmax` gives the position along the reduced axes (row-major) of the first largest value. */

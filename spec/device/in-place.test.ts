@@ -1,0 +1,51 @@
+/** A state that changes in part is written in place: a key-value cache costs a token what the token needs. */
+import { either as E } from 'fp-ts'
+import { expect, it } from 'vitest'
+import { compile, indexInput, input, state, value } from 'sluice'
+import { add, sum, updateSlice } from 'sluice/ops'
+import { lower } from '../../lib/compile/lower.ts'
+import { profiles } from '../compile/profiles.ts'
+
+const cache = state('cache', [6, 8])
+const rows = input('rows', ['n', 8])
+const grown = updateSlice(0)(cache, rows, indexInput('at', [1]))
+
+it('is one pass over what changes, and no copy', () => {
+  const { passes, next } = lower({ total: sum(0)(grown) }, { profile: profiles.lavapipe, next: [[cache, grown]] })
+  expect(next.map(n => n.state.id === n.from.id)).toEqual([true])
+  expect(passes.map(p => [p.label, p.grid[0]])).toEqual([
+    ['updateSlice', 'floor(31+8·n,32)'],
+    ['sum', 1],
+  ])
+})
+it('keeps the old value where something else reads it', () => {
+  const { next } = lower({ both: add(cache, grown) }, { profile: profiles.lavapipe, next: [[cache, grown]] })
+  expect(next.map(n => n.state.id === n.from.id)).toEqual([false])
+})
+it('grows from run to run on the device', async () => {
+  const program = await compile({ total: sum(0)(grown) }, { next: [[cache, grown]] })()
+  if (E.isLeft(program)) throw new Error(program.left.message)
+  const totals: number[] = []
+  for (const [at, n] of [
+    [0, 2],
+    [2, 1],
+    [5, 1],
+  ] as const) {
+    const feeds = { rows: value([n, 8], new Float32Array(8 * n).fill(at + 1)), at: value([1], [at], 'index') }
+    const ran = await program.right.run(feeds)()
+    if (E.isLeft(ran)) throw new Error(ran.left.message)
+    totals.push(ran.right['total']?.data[0] as number)
+  }
+  expect(totals).toEqual([2, 5, 11])
+  const held = await program.right.readState('cache')()
+  expect(E.isRight(held) && [0, 1, 2, 3, 5].map(r => held.right.data[8 * r])).toEqual([1, 1, 3, 0, 6])
+  program.right.dispose()
+})
+it('writes nothing beyond its end', async () => {
+  const program = await compile({ total: sum(0)(grown) }, { next: [[cache, grown]] })()
+  if (E.isLeft(program)) throw new Error(program.left.message)
+  await program.right.run({ rows: value([2, 8], new Float32Array(16).fill(1)), at: value([1], [5], 'index') })()
+  const held = await program.right.readState('cache')()
+  expect(E.isRight(held) && held.right.data.reduce((a: number, b: number) => a + b, 0)).toBe(8)
+  program.right.dispose()
+})
