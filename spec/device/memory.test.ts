@@ -106,7 +106,7 @@ describe('the memory plan', () => {
   })
 
   it('keeps close to the least that is possible for a transformer', () => {
-    const lowered = blocks(24, 1024)
+    const lowered = blocks(24, 64)
     const plan = planned(lowered, { tokens: 577 })
     check(lowered, plan)
     expect(plan.memory.work).toBeLessThan(1.5 * plan.live)
@@ -164,8 +164,8 @@ describe('the memory plan', () => {
   })
 
   it('opens another pool where one would be larger than a buffer may be', () => {
-    const lowered = blocks(4, 1024)
-    const wide = 4 * 4096 * 1000
+    const lowered = blocks(4, 64)
+    const wide = 4 * 256 * 1000
     const plan = planned(lowered, { tokens: 1000 }, { ...profile, maxBuffer: wide })
     check(lowered, plan)
     expect(Math.max(...plan.pools)).toBeLessThanOrEqual(wide)
