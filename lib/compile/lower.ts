@@ -118,12 +118,12 @@ const inPlace = (
   states: readonly Node[],
   outputs: ReadonlySet<Node>,
 ): ReadonlyMap<Node, Node> => {
-  const readers = (state: Node): readonly Node[] => fusion.order.filter(n => n.inputs.includes(state))
+  const readsOf = (state: Node): number =>
+    fusion.order.flatMap((n): readonly Node[] => n.inputs).filter(i => i === state).length
   const pairs = next.map((node, k): readonly [Node, Node] => [node, states[k] as Node])
   return new Map(
     pairs.filter(([node, state]) => {
-      const alone =
-        readers(state).length === 1 && node.inputs[0] === state && !node.inputs.some((n, k) => k > 0 && n === state)
+      const alone = readsOf(state) === 1 && node.inputs[0] === state
       return alone && !outputs.has(state) && changeOf(fusion, node) !== undefined
     }),
   )
