@@ -6,6 +6,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { basename, dirname, join, relative, resolve, sep } from 'node:path'
 import * as detect from './adapters/detect.ts'
 import * as evaluation from './adapters/eval.ts'
+import * as mgLlava from './adapters/mg-llava.ts'
 import * as ops from './adapters/ops.ts'
 import * as training from './adapters/training.ts'
 import * as vision from './adapters/vision.ts'
@@ -18,7 +19,14 @@ export interface Adapter {
   /** verdicts of the cases of one group, in their order */
   readonly check: (cases: readonly GoldenCase[], machine: Machine) => Promise<readonly Verdict[]>
 }
-const adapters: Readonly<Partial<Record<Area, Adapter>>> = { ops, vision, training, detect, eval: evaluation }
+const adapters: Readonly<Record<Area, Adapter>> = {
+  ops,
+  vision,
+  'mg-llava': mgLlava,
+  training,
+  detect,
+  eval: evaluation,
+}
 
 const isArea = (name: string): name is Area => (areas as readonly string[]).includes(name)
 /** The area that a folder inherits from those above it. */
@@ -46,7 +54,7 @@ const ancestorOf = (folder: string, area: Area): string =>
   basename(folder) === area ? dirname(folder) : ancestorOf(dirname(folder), area)
 
 const walk = (folder: string, area: Area | undefined, nameOf: (folder: string) => string): readonly GoldenCase[] => {
-  const own = area === undefined ? [] : (adapters[area]?.casesIn(folder, nameOf(folder)) ?? [])
+  const own = area === undefined ? [] : adapters[area].casesIn(folder, nameOf(folder))
   const below = readdirSync(folder, { withFileTypes: true })
     .filter(entry => entry.isDirectory())
     .map(entry => entry.name)
@@ -73,4 +81,4 @@ export const inGroups = (cases: readonly GoldenCase[]): readonly (readonly Golde
 
 /** The verdicts of the cases of one group. */
 export const checkGroup = (cases: readonly GoldenCase[], machine: Machine): Promise<readonly Verdict[]> =>
-  adapters[cases[0]!.area]!.check(cases, machine)
+  adapters[cases[0]!.area].check(cases, machine)
