@@ -7,8 +7,10 @@ import { createRequire } from 'node:module'
 import { runSafely, subcommands } from 'cmd-ts'
 import { either as E } from 'fp-ts'
 import type { Door } from '../lib/index.ts'
+import { ask, profile } from './ask.ts'
 import { check } from './check.ts'
 import { doctor } from './doctor.ts'
+import { describe, graph, wgsl } from './inspect.ts'
 import { listenForInterrupt, note, print } from './terminal.ts'
 
 const { version } = createRequire(import.meta.url)('sluice/package.json') as { readonly version: string }
@@ -17,7 +19,7 @@ const sluice = subcommands({
   name: 'sluice',
   version,
   description: 'Multimodal models as typed expressions, compiled to WGSL',
-  cmds: { doctor, check },
+  cmds: { ask, describe, graph, wgsl, profile, doctor, check },
   examples: [],
 })
 
