@@ -1,6 +1,7 @@
 /** The platform of a page or a worker: the browser's own WebGPU. The twin of lib/node/platform.ts, behind `#platform`. */
-import { either as E } from 'fp-ts'
-import { deviceError, type DeviceError } from '../errors.ts'
+import { either as E, taskEither as TE } from 'fp-ts'
+import { deviceError, fileError, type DeviceError } from '../errors.ts'
+import { missingFile, type Folder } from '../weights/byte-source.ts'
 import type { FoundAdapter, Platform } from './platform.ts'
 
 const noAdapter = (why: string): E.Either<DeviceError, FoundAdapter> =>
@@ -28,9 +29,19 @@ const findAdapter = async (): Promise<E.Either<DeviceError, FoundAdapter>> => {
   }
 }
 
+const files: Folder = {
+  name: '',
+  open: file => TE.left(missingFile(file, 'a page has no paths; pass a folder of the files that its user chose')),
+  list: TE.right([]),
+  within: () => files,
+}
+
 export const platform: Platform = {
   name: 'browser',
   findAdapter,
+  files,
+  decode: (_, name) =>
+    TE.left(fileError('picture', name, 'let the page decode it (createImageBitmap), and pass a host that does')),
   cores: () => navigator()?.hardwareConcurrency ?? 1,
   availableMemory: () => undefined,
 }

@@ -4,6 +4,7 @@
  */
 /// <reference types="@webgpu/types" preserve="true" />
 import type { Door } from '../errors.ts'
+import type { Folder } from '../weights/byte-source.ts'
 
 export interface FoundAdapter {
   /** Fresh: an adapter gives one device only. */
@@ -12,10 +13,22 @@ export interface FoundAdapter {
   readonly tried: readonly string[]
 }
 
+/** A decoded picture. */
+export interface Pixels {
+  readonly width: number
+  readonly height: number
+  /** [height, width, 3], red green blue */
+  readonly data: Uint8Array
+}
+
 export interface Platform {
   readonly name: 'node' | 'browser'
   /** Error `no adapter`, whose message says what to do. */
   readonly findAdapter: Door<FoundAdapter>
+  /** Files by the paths that a user gives. A page has none: it passes the files that its user chose. */
+  readonly files: Folder
+  /** The pixels of a picture file's bytes; `name` is how errors call it. */
+  readonly decode: (bytes: Uint8Array, name: string) => Door<Pixels>
   /** Processor cores that may work at the same time. */
   readonly cores: () => number
   /** Bytes that the host can still give to a driver in software; undefined where the place does not say. */

@@ -113,6 +113,9 @@ export const nodeFolder = (folder: string): Folder => {
   }
 }
 
+/** All files of this machine, by their paths. */
+export const nodeFiles: Folder = { name: '', open: fileSource, list: TE.right([]), within: nodeFolder }
+
 /** A text file; `missing file`, or `format` if it is not UTF-8. */
 export const readText = (file: string): Door<string> => F.pipe(fileSource(file), TE.flatMap(textOf))
 

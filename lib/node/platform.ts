@@ -3,12 +3,16 @@ import { taskEither as TE } from 'fp-ts'
 import { availableParallelism, freemem } from 'node:os'
 import type { Platform } from '../device/platform.ts'
 import { findGpu } from './adapter.ts'
+import { nodeFiles } from './files.ts'
+import { decodePicture } from './pictures.ts'
 
 export const platform: Platform = {
   name: 'node',
   findAdapter: TE.map(({ adapter, tried }: { adapter: GPUAdapter; tried: readonly string[] }) => ({ adapter, tried }))(
     findGpu,
   ),
+  files: nodeFiles,
+  decode: decodePicture,
   cores: availableParallelism,
   // newer than the oldest Node that Sluice runs on, and aware of containers
   availableMemory: () => (process as { readonly availableMemory?: () => number }).availableMemory?.() ?? freemem(),

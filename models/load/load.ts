@@ -3,6 +3,7 @@
  * model, MG-LLaVA's own weights, and mg-llava.json that says how they fit) becomes a model with weights. Everything is
  * checked before a number is read, and everything that is wrong is told in one error. Numbers are read when they are needed.
  */
+import { platform } from '#platform'
 import { either as E, function as F, taskEither as TE } from 'fp-ts'
 import type { Door, SluiceError } from '../../lib/errors.ts'
 import { ShapeError, parameters, type Parameter } from '../../lib/index.ts'
@@ -50,10 +51,11 @@ export interface Unused {
   readonly why: string | undefined
 }
 
-/** Opens a folder of parts; all that is wrong with it in one error. */
+/** Opens a folder of parts, or the folder at a path; all that is wrong with it in one error. */
 export const load =
-  (folder: Folder): Door<LoadedMgLlava> =>
+  (where: Folder | string): Door<LoadedMgLlava> =>
   async () => {
+    const folder = typeof where === 'string' ? platform.files.within(where) : where
     const wiring = await readIn(folder, 'mg-llava.json', readWiring)()
     if (E.isLeft(wiring)) return wiring
     const { files, tokenizer } = readFiles(folder, wiring.right)
