@@ -12,7 +12,6 @@ import {
   zipNames,
   type BinaryFn,
   type CheckSig,
-  type Dim,
   type Expr,
   type PlanOf,
   type Shape,
@@ -34,6 +33,12 @@ const roles = (pattern: Pattern): Record<'batch' | 'm' | 'n' | 'k', readonly str
     n: y.filter(n => b.includes(n) && !a.includes(n)),
     k: [...new Set([...a, ...b])].filter(n => !y.includes(n)),
   }
+}
+/** A tensor walked by offsets: where the terms of each element of the output begin, and where they stand from there. */
+interface Walk {
+  readonly data: ArrayLike<number>
+  readonly rows: Float64Array
+  readonly terms: Float64Array
 }
 /** How far one step along each name moves in a row-major tensor with these axes. */
 const stepsOf = (axes: readonly string[], shape: readonly number[]): ReadonlyMap<string, number> => {
@@ -60,15 +65,19 @@ export const einsum: Einsum = op('einsum', {
     const pattern = solved(attrs, shapes)
     const { k } = roles(pattern)
     const y = pattern.output as readonly string[]
-    const [aSteps, bSteps] = [a!, b!].map((x, i) => stepsOf(pattern.inputs[i] as readonly string[], x.shape))
-    const [aRows, bRows] = [aSteps!, bSteps!].map(steps => offsets(pattern, y, steps))
-    const [aTerms, bTerms] = [aSteps!, bSteps!].map(steps => offsets(pattern, k, steps))
-    return Float64Array.from(aRows!, (aRow, i) => {
+    const out = new Float64Array(pattern.sizesOf(y).reduce<number>((n, d) => n * Number(d), 1))
+    const [left, right] = [a!, b!].map((x, i) => {
+      const steps = stepsOf(pattern.inputs[i] as readonly string[], x.shape)
+      return { data: x.data, rows: offsets(pattern, y, steps), terms: offsets(pattern, k, steps) }
+    }) as [Walk, Walk]
+    for (let i = 0; i < out.length; i++) {
+      const [from, to] = [left.rows[i]!, right.rows[i]!]
       let total = 0
-      for (let j = 0; j < aTerms!.length; j++)
-        total += a!.data[aRow + aTerms![j]!]! * b!.data[bRows![i]! + bTerms![j]!]!
-      return total
-    })
+      for (let j = 0; j < left.terms.length; j++)
+        total += left.data[from + left.terms[j]!]! * right.data[to + right.terms[j]!]!
+      out[i] = total
+    }
+    return out
   },
   form: ({ attrs, shapes }) => {
     const pattern = solved(attrs, shapes)

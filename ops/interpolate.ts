@@ -1,5 +1,4 @@
 import {
-  isRefusal,
   loosely,
   op,
   size,
