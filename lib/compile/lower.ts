@@ -63,6 +63,8 @@ export const lower = (outputs: Outputs, options: LowerOptions): Lowered => {
   const storageOf = (node: Node): Storage => bufferOf(canonical(node)).storage
   const canonical = (node: Node): Node => packings.get(packingKey(node)) ?? node
   const emit = (node: Node): void => {
+    // nothing to compute: an axis of length 0 would only divide by it
+    if (size.prod(node.shape) === 0) return
     const source = kernelOf({ fusion, profile, root: node, storageOf }, changed.has(node))
     for (const packed of source.packed ?? []) {
       const key = packingKey(packed)
