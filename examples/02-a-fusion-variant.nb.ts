@@ -6,22 +6,11 @@
 // %%
 import { describe, flow, input, named, tap } from 'sluice'
 import { add, linear, sigmoid } from 'sluice/ops'
-import {
-  align,
-  asTokens,
-  fusion,
-  gateHigh,
-  mgLlava,
-  mgLlavaVicuna7b,
-  patchInfoMining,
-  scaleBy,
-  side,
-  sum,
-} from 'sluice/models'
+import { align, asTokens, fusion, gateHigh, mgLlava, mgLlavaVicuna7b, scaleBy, side, sum } from 'sluice/models'
 
 // %% [markdown]
-// A fusion takes the tokens of the low-resolution tower and the maps of the other, and gives tokens. These are the four of the original
-// (and Mini-Gemini's, which it compares with), made of the same few pieces:
+// A fusion takes the tokens of the low-resolution tower and the maps of the other, and gives tokens. The four of the original are
+// made of the same few pieces:
 
 // %%
 const convGate = fusion(flow(align, gateHigh, sum))

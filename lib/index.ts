@@ -26,6 +26,18 @@ export { load, type LoadOptions, type Program, type RunOptions } from './device/
 export { formatProfile, type Profile } from './device/profile.ts'
 export type { Device, DeviceOptions } from './device/device.ts'
 export type { WeightSource } from './device/upload.ts'
+export {
+  blobSource,
+  bytesSource,
+  memoryFolder,
+  type BlobLike,
+  type ByteSource,
+  type Folder,
+} from './weights/byte-source.ts'
+export { openTensorFile, openWeights } from './weights/open-weights.ts'
+export { readSafetensors, writeSafetensors } from './weights/safetensors.ts'
+export { floatTensor, wholeTensor, type TensorEntry, type TensorFile } from './weights/tensor-file.ts'
+export { files } from './device/files.ts'
 export * from './check/index.ts'
 import { function as F } from 'fp-ts'
 export const { pipe, flow } = F

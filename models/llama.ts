@@ -7,7 +7,7 @@
  * be found by name: `model.layers.0`, …, then `model.norm`, then `lm_head`.
  */
 import { loosely, pipe, repeat, scope, type Dim, type Index, type Shape, type Tensor } from '../lib/index.ts'
-import { add, attention, mul, rope, silu, slice } from '../ops/index.ts'
+import { add, attention, iota, mul, rope, silu, slice } from '../ops/index.ts'
 import { embedding, linear, rmsNorm } from '../ops/layers/index.ts'
 import { joinHeads, splitHeads, toHeads } from './heads.ts'
 
@@ -104,3 +104,10 @@ export const transform = <D extends Dim>(c: LlamaConfig<D>) =>
   )
 /** Scores of the next token [..., vocabulary], from normalised hidden states. */
 export const head = <D extends Dim, V extends Dim>(c: LlamaConfig<D, V>) => linear('lm_head', c.vocabulary, noBias)
+/** The whole decoder: token ids [T] to scores of the token after each, [T, vocabulary]. */
+export const llama =
+  <const D extends Dim, const V extends Dim>(c: LlamaConfig<D, V>) =>
+  <N extends Dim>(ids: Index<[N]>): Tensor<[N, V]> => {
+    const read = transform(c)(embed(c)(ids), iota(ids.shape[0]))
+    return head(c)(read)
+  }
