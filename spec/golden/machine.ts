@@ -1,7 +1,7 @@
 /** What golden cases run on: the float64 references of this library, and a device of WebGPU. */
 import { either as E } from 'fp-ts'
-import * as sluice from '../../lib/index.ts'
-import { evaluate, type AnyTensor, type Door, type Feeds, type Value, type Weights } from '../../lib/index.ts'
+import { evaluate, openDevice, run, type AnyTensor, type Feeds, type Value } from '../../lib/index.ts'
+import { byReference, onDevice, type Engine } from '../../models/answer/index.ts'
 
 export type MachineName = 'cpu' | 'gpu'
 export interface Machine {
@@ -12,8 +12,10 @@ export interface Machine {
   readonly run: (
     outputs: Readonly<Record<string, AnyTensor>>,
     feeds: Feeds,
-    weights?: Weights,
+    weights?: ReadonlyMap<string, Value>,
   ) => Promise<Readonly<Record<string, Value>>>
+  /** what a loaded model is asked on */
+  readonly engine: Engine
   readonly close: () => void
 }
 
@@ -25,32 +27,19 @@ const rightOf = <A>(result: E.Either<{ readonly message: string }, A>): A => {
 const cpu: Machine = {
   name: 'cpu',
   strict: true,
+  engine: byReference,
   run: async (outputs, feeds, weights) => rightOf(evaluate(outputs, feeds, weights === undefined ? {} : { weights })),
   close: () => {},
 }
 
-interface OpenedDevice {
-  readonly name: string
-  readonly dispose: () => void
-}
-/** The doors of lib/device, looked up at run time. */
-interface Doors {
-  readonly openDevice?: () => Door<OpenedDevice>
-  readonly run?: (
-    outputs: Readonly<Record<string, AnyTensor>>,
-    feeds: Feeds,
-    options: { readonly device: OpenedDevice; readonly weights?: Weights },
-  ) => Door<Readonly<Record<string, Value>>>
-}
 const gpu = async (): Promise<Machine | string> => {
-  const { openDevice, run } = sluice as unknown as Doors
-  if (openDevice === undefined || run === undefined) return 'lib/device does not run programs yet'
   const opened = await openDevice()()
   if (E.isLeft(opened)) return opened.left.message
   const device = opened.right
   return {
     name: 'gpu',
     strict: false,
+    engine: onDevice({ device }),
     run: async (outputs, feeds, weights) =>
       rightOf(await run(outputs, feeds, weights === undefined ? { device } : { device, weights })()),
     close: () => device.dispose(),
