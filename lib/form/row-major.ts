@@ -30,5 +30,8 @@ export const tabulate = (shape: readonly number[], f: (index: readonly number[])
   return out
 }
 /** Position of an index, given strides. */
-export const positionOf = (index: readonly number[], strides: readonly number[]): number =>
-  index.reduce((at, i, k) => at + i * (strides[k] as number), 0)
+export const positionOf = (index: readonly number[], strides: readonly number[]): number => {
+  let at = 0
+  for (let k = 0; k < index.length; k++) at += (index[k] as number) * (strides[k] as number)
+  return at
+}
