@@ -22,14 +22,16 @@ export const tiles = (problem: Problem): KernelSource => {
   const columnTiles = size.floorDiv(size.add(n, columns - 1), columns)
   const rowTiles = size.floorDiv(size.add(m, rows - 1), rows)
   const count = size.prod([batch, rowTiles, columnTiles])
+  // WGSL refuses to divide by a literal 0, even where no lane comes that far
+  const divisor = (tiles: Dim): Dim => (tiles === 0 ? 1 : tiles)
 
   return printModule(context, module => {
     const tile = [
       `let tile = i32(group.y * 32768u + group.x) * ${lanes} + i32(lane);`,
       `if (tile >= ${module.size(count)}) { return; }`,
-      `let n0 = tile % ${module.size(columnTiles)} * ${columns};`,
-      `let m0 = tile / ${module.size(columnTiles)} % ${module.size(rowTiles)} * ${rows};`,
-      ...(batch === 1 ? [] : [`let batch = tile / ${module.size(size.mul(columnTiles, rowTiles))};`]),
+      `let n0 = tile % ${module.size(divisor(columnTiles))} * ${columns};`,
+      `let m0 = tile / ${module.size(divisor(columnTiles))} % ${module.size(divisor(rowTiles))} * ${rows};`,
+      ...(batch === 1 ? [] : [`let batch = tile / ${module.size(divisor(size.mul(columnTiles, rowTiles)))};`]),
     ]
     const clamped = (first: string, offset: number, extent: Dim): string => {
       const at = offset === 0 ? first : `${first} + ${offset}`
