@@ -83,42 +83,44 @@ export const shown = (parts: MgLlavaParts): Shown => ({
   ...('boxes' in parts ? { boxes: inputOf('boxes', ['boxes', 4]) } : {}),
 })
 
-/** What the language model reads of a picture. */
+/** What the language model reads of a picture, and what it was made from. */
 export interface Seen {
   /** [tokens, width] */
   readonly picture: AnyTensor
   /** [boxes, width], where objects have tokens of their own */
   readonly objects?: AnyTensor
+  /** tokens of the low-resolution tower, [tokens, C], and maps of the high-resolution one, [C, H, W] each */
+  readonly towers: readonly AnyTensor[]
 }
 /** From pixels and boxes to tokens of the language model's width. */
 export const look =
   (parts: MgLlavaParts) =>
   ({ image, detail, boxes }: Shown): Seen => {
     const low = named('E_L')(clip(parts.clip)(image as Loose)) as Loose
-    const project = (name: string, projector: Projector, x: AnyTensor) =>
-      scope(name, projector(parts.llm.width))(x as Loose)
-    const picture = (x: AnyTensor) => named('picture')(project('projector', parts.projector ?? mlp2, x))
-    if (!('convNext' in parts)) return { picture: picture(low) }
-    const maps = convNext(parts.convNext)(detail as Loose)
-    const high = named('E_H')(maps[3]) as Loose
-    const fused = named('E_F')(parts.fusion({ low, high, maps: [...maps.slice(0, 3), high] }))
-    if (parts.boxes === undefined) return { picture: picture(fused) }
+    const projected = (block: string, projector: Projector, x: AnyTensor): Loose =>
+      scope(block, projector(parts.llm.width))(x as Loose)
+    const picture = (x: AnyTensor) => named('picture')(projected('projector', parts.projector ?? mlp2, x))
+    if (!('convNext' in parts)) return { picture: picture(named('E_F')(low)), towers: [low] }
+    const stages: readonly AnyTensor[] = convNext(parts.convNext)(detail as Loose)
+    const high = named('E_H')(stages.at(-1) as Loose)
+    const maps = [...stages.slice(0, -1), high]
+    const towers = [low, ...maps]
+    const fused = named('E_F')(parts.fusion({ low, high, maps }))
+    if (parts.boxes === undefined) return { picture: picture(fused), towers }
     const pool = pooledFeatures({ bins: parts.bins ?? 56, size: [parts.imageSize, parts.imageSize] })
     const features = named('R')(pool(maps, boxes as Loose))
-    const merged = parts.boxes({ low, fused, features })
-    if (merged.objects === undefined) return { picture: picture(merged.map) }
-    return {
-      picture: picture(merged.map),
-      objects: named('objects')(project('bbox_projector', mlp2, merged.objects)),
-    }
+    const { map, objects } = parts.boxes({ low, fused, features })
+    if (objects === undefined) return { picture: picture(map), towers }
+    return { picture: picture(map), objects: named('objects')(projected('bbox_projector', mlp2, objects)), towers }
   }
 
-/** Embeddings of the text with what was seen in between: [before + … + after, width]. */
+/** One sequence of ids, which are embedded, and of what was seen, which is ready: [sum of lengths, width]. */
 export const splice =
   ({ llm }: Pick<MgLlavaParts, 'llm'>) =>
-  (before: AnyTensor, seen: readonly AnyTensor[], after: AnyTensor): Loose => {
-    const text = (ids: AnyTensor) => scope('llm', embed(llm))(ids as Index<Shape>)
-    return named('sequence')(loosely(concat)(0)(text(before), ...seen, text(after)))
+  (segments: readonly AnyTensor[]): Loose => {
+    const embedded = scope('llm', (ids: AnyTensor) => embed(llm)(ids as Index<Shape>))
+    const ready = segments.map(segment => (segment.kind === 'index' ? embedded(segment) : segment))
+    return named('sequence')(loosely(concat)(0)(...ready))
   }
 
 /** Embeddings [T, width] to the scores of the next token after each of them, [T, vocabulary]. */
@@ -140,5 +142,5 @@ export const mgLlava = <const P extends MgLlavaParts>(parts: P): Logits<P> => {
   const { picture, objects } = look(parts)(shown(parts))
   const [before, after] = [indexInput('before', ['before']), indexInput('after', ['after'])]
   const seen = objects === undefined ? [picture] : [picture, objects]
-  return read(parts)(splice(parts)(before, seen, after)) as Logits<P>
+  return read(parts)(splice(parts)([before, ...seen, after])) as Logits<P>
 }
