@@ -38,14 +38,14 @@ const work = async (): Promise<void> => {
     return known
   }
   process.on('message', (task: Task) => {
-    const answer = async (): Promise<readonly Verdict[]> => {
+    const answer = async (): Promise<readonly Verdict[] | string> => {
       const machine = await machineOf(task.machine)
-      if (typeof machine === 'string') return task.cases.map(() => failed(machine))
-      return checkGroup(task.cases, machine)
+      if (typeof machine === 'string') return machine
+      return task.cases.length === 0 ? [] : checkGroup(task.cases, machine)
     }
     answer().then(
       verdicts => process.send!(verdicts),
-      (error: Error) => process.send!(task.cases.map(() => failed(error.message))),
+      (error: Error) => process.send!(error.message),
     )
   })
   process.on('disconnect', () => process.exit(0))
@@ -61,15 +61,18 @@ const share = async (
   const lane = async (): Promise<void> => {
     let child: ChildProcess | undefined
     for (let task = waiting.shift(); task !== undefined; task = waiting.shift()) {
-      child ??= fork(fileURLToPath(import.meta.url), ['--worker'], { stdio: ['ignore', 'inherit', 'pipe', 'ipc'] })
+      child ??= startWorker()
       const answer = await ask(child, task)
-      if (!Array.isArray(answer)) child = undefined
-      done(task, Array.isArray(answer) ? answer : task.cases.map(() => failed(answer as string)))
+      if (!child.connected) child = undefined
+      done(task, typeof answer === 'string' ? task.cases.map(() => failed(answer)) : answer)
     }
     child?.disconnect()
   }
   await Promise.all(Array.from({ length: Math.min(jobs, tasks.length) }, lane))
 }
+const startWorker = (): ChildProcess =>
+  fork(fileURLToPath(import.meta.url), ['--worker'], { stdio: ['ignore', 'inherit', 'pipe', 'ipc'] })
+/** The verdicts, or what went wrong with the whole task. */
 const ask = (child: ChildProcess, task: Task): Promise<readonly Verdict[] | string> =>
   new Promise(resolve => {
     let said = ''
@@ -79,7 +82,7 @@ const ask = (child: ChildProcess, task: Task): Promise<readonly Verdict[] | stri
       child.stderr?.off('data', listen)
       resolve(answer)
     }
-    const receive = (answer: unknown): void => finish(answer as readonly Verdict[])
+    const receive = (answer: unknown): void => finish(answer as readonly Verdict[] | string)
     const gone = (code: number | null, signal: string | null): void =>
       finish(`the process ended (${signal ?? `exit code ${code}`})${said === '' ? '' : `: ${said.trim()}`}`)
     child.stderr?.on('data', listen)
@@ -138,12 +141,17 @@ const command = async (): Promise<number> => {
   return report(cases, verdicts, missing !== undefined && machines.length === 0)
 }
 
-/** The machines that are there, and why one is not. */
+/** The machines that are there, and why one is not: a process of its own opens them. */
 const present = async (wanted: readonly MachineName[]): Promise<{ machines: MachineName[]; missing?: string }> => {
-  const opened = await Promise.all(wanted.map(openMachine))
-  const machines = wanted.filter((_, k) => typeof opened[k] !== 'string')
-  for (const machine of opened) if (typeof machine !== 'string') machine.close()
-  const missing = opened.find(machine => typeof machine === 'string')
+  const child = startWorker()
+  const machines: MachineName[] = []
+  let missing: string | undefined
+  for (const machine of wanted) {
+    const answer = await ask(child, { machine, cases: [] })
+    if (typeof answer === 'string') missing = answer
+    else machines.push(machine)
+  }
+  child.disconnect()
   return missing === undefined ? { machines } : { machines, missing }
 }
 
