@@ -66,10 +66,12 @@ export const einsum: Einsum = op('einsum', {
     const { k } = roles(pattern)
     const y = pattern.output as readonly string[]
     const out = new Float64Array(pattern.sizesOf(y).reduce<number>((n, d) => n * Number(d), 1))
-    const [left, right] = [a!, b!].map((x, i) => {
-      const steps = stepsOf(pattern.inputs[i] as readonly string[], x.shape)
-      return { data: x.data, rows: offsets(pattern, y, steps), terms: offsets(pattern, k, steps) }
-    }) as [Walk, Walk]
+    const walk = (input: number): Walk => {
+      const { data, shape } = [a!, b!][input]!
+      const steps = stepsOf(pattern.inputs[input] as readonly string[], shape)
+      return { data, rows: offsets(pattern, y, steps), terms: offsets(pattern, k, steps) }
+    }
+    const [left, right] = [walk(0), walk(1)]
     for (let i = 0; i < out.length; i++) {
       const [from, to] = [left.rows[i]!, right.rows[i]!]
       let total = 0
