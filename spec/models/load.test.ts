@@ -1,10 +1,15 @@
 /** Checkpoint folders: every whole model of the goldens loads, and every damage is told, with what it is about, in one error. */
 import { readdirSync, readFileSync, existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { either as E, function as F, taskEither as TE } from 'fp-ts'
 import { describe, expect, it } from 'vitest'
+import type { SluiceError } from '../../lib/errors.ts'
 import { nodeFolder } from '../../lib/node/files.ts'
-import { memoryFolder } from '../../lib/weights/byte-source.ts'
+import { decodePicture } from '../../lib/node/pictures.ts'
+import { memoryFolder, textOf, type Folder } from '../../lib/weights/byte-source.ts'
+import { byReference, openSession } from '../../models/answer/index.ts'
 import { describeLoaded, load } from '../../models/load/load.ts'
+import { readQuestions } from '../../models/text/index.ts'
 import { goldenCases, goldenRoots } from '../golden/where.ts'
 import { broken, type Recipe } from '../weights/broken-folder.ts'
 import { right } from './values.ts'
@@ -32,23 +37,41 @@ const list = goldenRoots('mg-llava')
   .find(file => existsSync(file))
 const recipes: readonly Recipe[] = list === undefined ? [] : JSON.parse(readFileSync(list, 'utf8'))
 
+const brokenFolder = async (recipe: Recipe): Promise<Folder> => {
+  const files = new Map(filesOf(cases.find(({ name }) => name === recipe.case)!.folder))
+  const changed = await broken(files.get(recipe.file)!, recipe.change)
+  if (changed === undefined) files.delete(recipe.file)
+  else files.set(recipe.file, changed)
+  return memoryFolder(recipe.case, files)
+}
+const expectTold = (recipe: Recipe, result: E.Either<SluiceError, unknown>) => {
+  if (recipe.outcome === 'ok') right(result)
+  if (recipe.outcome !== 'error') return
+  const said = E.isLeft(result) ? result.left.message : 'nothing was wrong'
+  for (const words of recipe.mentions) expect(said).toContain(words)
+}
+
 describe.skipIf(recipes.length === 0)('broken folders', () => {
   for (const recipe of recipes.filter(({ when }) => when === 'load'))
     it(recipe.name, async () => {
-      const files = new Map(filesOf(cases.find(({ name }) => name === recipe.case)!.folder))
-      const changed = await broken(files.get(recipe.file)!, recipe.change)
-      if (changed === undefined) files.delete(recipe.file)
-      else files.set(recipe.file, changed)
-      const result = await load(memoryFolder(recipe.case, files))()
-      if (recipe.outcome === 'error') {
-        expect(result._tag).toBe('Left')
-        const said = result._tag === 'Left' ? result.left.message : ''
-        for (const words of recipe.mentions) expect(said).toContain(words)
-      }
-      if (recipe.outcome === 'report') {
-        const surprises = right(result).unused.filter(({ why }) => why === undefined)
-        for (const words of recipe.mentions) expect(surprises.map(({ name }) => name).join(' ')).toContain(words)
-      }
-      if (recipe.outcome === 'ok') right(result)
+      const result = await load(await brokenFolder(recipe))()
+      expectTold(recipe, result)
+      if (recipe.outcome !== 'report') return
+      const surprises = right(result).unused.filter(({ why }) => why === undefined)
+      for (const words of recipe.mentions) expect(surprises.map(({ name }) => name).join(' ')).toContain(words)
+    })
+
+  for (const recipe of recipes.filter(({ when }) => when === 'run'))
+    it(`${recipe.name}, found when asked`, async () => {
+      const files = await brokenFolder(recipe)
+      const model = right(await load(files)())
+      const session = openSession(model, { files, decode: decodePicture }, byReference)
+      const asked = await F.pipe(
+        files.open('questions.json'),
+        TE.flatMap(textOf),
+        TE.flatMapEither(text => readQuestions(text, 'questions.json', { needBoxes: 'boxes' in model.parts })),
+        TE.flatMap(TE.traverseSeqArray(question => session.ask(question, { maxNewTokens: 1 }))),
+      )()
+      expectTold(recipe, asked)
     })
 })
