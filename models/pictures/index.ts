@@ -21,3 +21,4 @@ export {
   type Statistics,
   type Views,
 } from './pipelines.ts'
+export { owlv2Picture, owlv2Resized, type Owlv2Settings } from './owlv2.ts'

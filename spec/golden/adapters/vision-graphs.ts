@@ -8,6 +8,7 @@ import { constant, loosely, named, scope, tap, type AnyTensor, type Loose, type 
 import { openTensorFile } from '../../../lib/weights/open-weights.ts'
 import { nodeFolder } from '../../../lib/node/files.ts'
 import { boxesAskMap, concatBoxes, mapAsksBoxes, type BoxMerging } from '../../../models/box-merging.ts'
+import { boxPositions, positionEncoding } from '../../../models/box-positions.ts'
 import { clip, resizedPositions } from '../../../models/clip.ts'
 import { convNext } from '../../../models/convnext.ts'
 import {
@@ -244,5 +245,27 @@ export const roiCase = async (folder: string, machine: Machine): Promise<string 
       const stage = `gradient of ${name}`
       return stageOf(stage, wantedGradients, name, got[stage]!, share)
     }),
+  ])
+}
+
+interface PositionCase {
+  readonly kind: string
+  readonly image: readonly [number, number]
+  readonly features: number
+  readonly temperature: number
+}
+/** The original makes its divisors in float32, hence a limit of its own. */
+export const positionCase = async (folder: string, machine: Machine): Promise<string | undefined> => {
+  const { image, features, temperature } = jsonOf<PositionCase>(folder, 'case.json')
+  const inputs = tensorsOf(folder, 'inputs.safetensors')
+  const wanted = tensorsOf(folder, 'outputs.safetensors')
+  const boxes = inputs.get('boxes')!
+  const position = boxPositions(...image)(inputFor('boxes', boxes) as Tensor<[number, 4]>)
+  const outputs = { position, encoding: positionEncoding({ features, temperature })(position) }
+  const got = await machine.run(outputs, { boxes: valueOf(boxes) })
+  const limits = { atol: 1e-5, rtol: 0 }
+  return firstDivergence([
+    stageOf('position', wanted, 'position', got.position!, limits),
+    stageOf('encoding', wanted, 'encoding', got.encoding!, limits),
   ])
 }

@@ -29,6 +29,8 @@ import {
   meanColour,
   mgPicture,
   normalise,
+  owlv2Picture,
+  owlv2Resized,
   padToSquare,
   resizePil,
   shortestEdge,
@@ -52,7 +54,8 @@ interface Pipeline {
   readonly pipeline: string
   readonly aux: number
   readonly low: number
-  readonly pad?: boolean
+  /** whether to pad; of owlv2 the value of the padding */
+  readonly pad?: boolean | number
   readonly shortest_edge: number
   readonly crop: number
   readonly size: number
@@ -109,7 +112,8 @@ interface Expecting {
 }
 type Check = (rgb: Picture, settings: Pipeline, expecting: Expecting) => string | undefined
 const pipelines: Readonly<Record<string, Check>> = {
-  mg: (rgb, { aux, low, pad = true }, { picture, floats }) => {
+  mg: (rgb, { aux, low, pad: padding }, { picture, floats }) => {
+    const pad = padding !== false
     const padded = padToSquare(rgb, meanColour(clipMean))
     const { width, height } = shortestEdge(rgb.width, rgb.height, aux)
     const resized = pad
@@ -135,6 +139,13 @@ const pipelines: Readonly<Record<string, Check>> = {
   ram: (rgb, { size }, { picture, floats }) => {
     const resized = resizePil(rgb, size, size, 'bilinear')
     return picture('resized', resized) ?? floats('pixel_values', normalise(ramMean, ramStd)(resized), within(2e-6))
+  },
+  owlv2: (rgb, { size, pad }, { floats }) => {
+    const settings = pad === undefined ? { size } : { size, pad: Number(pad) }
+    return (
+      floats('resized', owlv2Resized(settings)(rgb), within(2e-6)) ??
+      floats('pixel_values', owlv2Picture(settings)(rgb), within(2e-6))
+    )
   },
 }
 

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { judged, Unsupported, type GoldenCase, type Verdict } from '../judge.ts'
 import type { Machine } from '../machine.ts'
 import { jsonOf } from './stages.ts'
-import { clipCase, convNextCase, fusionCase, roiCase } from './vision-graphs.ts'
+import { clipCase, convNextCase, fusionCase, positionCase, roiCase } from './vision-graphs.ts'
 import { boxesCase, preprocessCase } from './vision-host.ts'
 
 export const casesIn = (folder: string, name: string): readonly GoldenCase[] =>
@@ -24,6 +24,7 @@ const kinds: Readonly<Record<string, Check>> = {
   convnext: convNextCase,
   fusion: fusionCase,
   roi: roiCase,
+  'position-encoding': positionCase,
 }
 
 export const check = (cases: readonly GoldenCase[], machine: Machine): Promise<readonly Verdict[]> =>
