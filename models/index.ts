@@ -38,7 +38,17 @@ export {
   type Aligned,
   type Views,
 } from './fusion.ts'
-export { embed, head, joined, llamaLayer, separate, transform, type LlamaConfig, type Projections } from './llama.ts'
+export {
+  embed,
+  head,
+  joined,
+  llama,
+  llamaLayer,
+  separate,
+  transform,
+  type LlamaConfig,
+  type Projections,
+} from './llama.ts'
 export {
   look,
   mgLlava,
@@ -52,6 +62,21 @@ export {
   type Seen,
   type Shown,
 } from './mg-llava.ts'
+export { describeLoaded, load, type LoadedMgLlava, type Unused } from './load/load.ts'
+export { loadLlama, type LoadedLlama } from './load/llama.ts'
+export {
+  ask,
+  byReference,
+  onDevice,
+  openSession,
+  type Answer,
+  type AskOptions,
+  type Engine,
+  type Host,
+  type Prepared,
+  type Question,
+  type Session,
+} from './answer/index.ts'
 export { pooledFeatures, type PoolingOptions } from './objects.ts'
 export {
   clipL336,
