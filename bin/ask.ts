@@ -12,19 +12,11 @@ import {
   type Value,
 } from '../lib/index.ts'
 import { doctor } from '../lib/node/doctor.ts'
-import { fileSource, writeAtomically } from '../lib/node/files.ts'
-import { decodePicture } from '../lib/node/pictures.ts'
+import { writeAtomically } from '../lib/node/files.ts'
 import { writeSafetensors } from '../lib/weights/safetensors.ts'
 import { floatTensor, wholeTensor, type TensorEntry } from '../lib/weights/tensor-file.ts'
-import {
-  ask as answerTo,
-  onDevice,
-  type Answer,
-  type Engine,
-  type Host,
-  type Question,
-} from '../models/answer/index.ts'
-import { folder, given, loadFrom } from './model.ts'
+import { ask as answerTo, load, onDevice, type Answer, type Engine, type Question } from '../models/index.ts'
+import { folder, given } from './model.ts'
 import { note, print, progress, signal } from './terminal.ts'
 
 const image = positional({ type: string, displayName: 'IMAGE', description: 'a PNG, JPEG or WebP file' })
@@ -34,12 +26,6 @@ const boxes = option({
   type: optional(string),
   description: 'a box file; needed where the model reads boxes',
 })
-
-/** Files anywhere on this machine. */
-const host: Host = {
-  files: { name: '', open: fileSource, list: TE.right([]), within: () => host.files },
-  decode: decodePicture,
-}
 
 /** Compiling with a bar for weights and one for kernels. */
 const shown = (): { readonly options: CompileOptions; readonly stop: () => void } => {
@@ -132,8 +118,8 @@ export const ask = command({
       ...given('maxNewTokens', most),
     }
     return F.pipe(
-      loadFrom(folder),
-      TE.flatMap(answerTo(question, host, options)),
+      load(folder),
+      TE.flatMap(answerTo(question, undefined, options)),
       TE.mapLeft(error => {
         bars.stop()
         return error
@@ -186,8 +172,8 @@ export const profile = command({
     const engine = profiling(bars.options, profiles)
     return async () => {
       const answer = await F.pipe(
-        loadFrom(folder),
-        TE.flatMap(answerTo(question, host, { signal, engine, maxNewTokens: 1 })),
+        load(folder),
+        TE.flatMap(answerTo(question, undefined, { signal, engine, maxNewTokens: 1 })),
       )()
       bars.stop()
       if (E.isLeft(answer)) return answer

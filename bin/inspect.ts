@@ -11,9 +11,8 @@ import {
   type Lowered,
 } from '../lib/index.ts'
 import { writeAtomically } from '../lib/node/files.ts'
-import { describeLoaded } from '../models/load/index.ts'
-import { mgLlava } from '../models/index.ts'
-import { depth, folder, given, loadFrom } from './model.ts'
+import { describeLoaded, load, mgLlava } from '../models/index.ts'
+import { depth, folder, given } from './model.ts'
 import { note, print } from './terminal.ts'
 
 const printed = (text: string): boolean => {
@@ -33,7 +32,8 @@ const written = (file: string, text: string): Door<boolean> =>
 const listed = (lowered: Lowered, match: string | undefined): boolean => {
   const text = listing(lowered, given('match', match))
   if (text !== '') return printed(text)
-  const blocks = [...new Set(lowered.passes.map(({ path }) => path).filter(path => path !== ''))]
+  const outer = lowered.passes.map(({ path }) => path.split('.').slice(0, 2).join('.'))
+  const blocks = [...new Set(outer.filter(block => block !== ''))]
   note(`no kernel matches '${match}'; kernels belong to\n${blocks.map(block => `  ${block}`).join('\n')}`)
   return false
 }
@@ -49,7 +49,7 @@ export const describe = command({
   handler: args =>
     TE.map((loaded: Parameters<typeof describeLoaded>[0]) =>
       printed(`${describeModel(mgLlava(loaded.parts), given('depth', args.depth))}\n\n${describeLoaded(loaded)}`),
-    )(loadFrom(args.folder)),
+    )(load(args.folder)),
 })
 
 export const graph = command({
@@ -66,7 +66,7 @@ export const graph = command({
   ],
   handler: ({ folder, depth, out }) =>
     F.pipe(
-      loadFrom(folder),
+      load(folder),
       TE.flatMap(({ parts }) => drawModel(mgLlava(parts), given('depth', depth))),
       TE.flatMap(svg => (out === undefined ? TE.right(printed(svg)) : written(out, svg))),
     ),
@@ -90,7 +90,7 @@ export const wgsl = command({
   handler: ({ folder, match }) =>
     F.pipe(
       TE.Do,
-      TE.bind('loaded', () => loadFrom(folder)),
+      TE.bind('loaded', () => load(folder)),
       TE.bind('device', () => sharedDevice),
       TE.map(({ loaded, device }) => lower(mgLlava(loaded.parts), { profile: device.profile })),
       TE.map(lowered => listed(lowered, match)),

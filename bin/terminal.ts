@@ -6,7 +6,7 @@ import { SingleBar } from 'cli-progress'
 
 const interrupt = new AbortController()
 /** Fires at the first Ctrl-C. The second, or a long silence after the first, ends the process. */
-export const { signal } = interrupt
+export const signal: AbortSignal = interrupt.signal
 const patience = 5000
 export const listenForInterrupt = (): void => {
   process.on('SIGINT', () => {

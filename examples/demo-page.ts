@@ -2,7 +2,15 @@
  * The demo's result as one page of HTML that needs nothing else: the picture and the boxes on it, what the model is and said, how it
  * agrees with the reference, where the time went, and a kernel to read.
  */
+import type { Profile } from 'sluice'
 
+/** How far a stage is from the reference. */
+export interface Agreement {
+  readonly stage: string
+  readonly shape: readonly number[]
+  /** the largest difference, in standard deviations of the stage */
+  readonly apart: number
+}
 export interface DemoPage {
   readonly photo: {
     readonly base64: string
@@ -19,15 +27,9 @@ export interface DemoPage {
   readonly tree: string
   /** SVG of the graph */
   readonly graph: string
-  readonly agreement: readonly { readonly stage: string; readonly shape: readonly number[]; readonly apart: number }[]
+  readonly agreement: readonly Agreement[]
   readonly limit: number
-  readonly passes: readonly {
-    readonly name: string
-    readonly block: string
-    readonly milliseconds: number
-    readonly flops: number
-    readonly bytes: number
-  }[]
+  readonly passes: Profile['passes']
   readonly kernel: { readonly name: string; readonly wgsl: string }
   readonly story: { readonly prompt: string; readonly continued: string }
 }
@@ -99,9 +101,9 @@ export const demoPage = (page: DemoPage): string => {
     `<p>${passes.length} passes, ${total.toFixed(1)} ms.</p>`,
     `<details><summary>all passes, slowest first</summary>${table(
       ['pass', 'block', 'ms', 'GFLOP/s', 'GB/s'],
-      times.map(({ name, block, milliseconds, flops, bytes }) => [
-        name,
-        block,
+      times.map(({ label, path, milliseconds, flops, bytes }) => [
+        label,
+        path,
         milliseconds.toFixed(3),
         rate(flops, milliseconds),
         rate(bytes, milliseconds),
