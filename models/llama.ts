@@ -9,7 +9,7 @@
 import { loosely, pipe, repeat, scope, type Dim, type Index, type Shape, type Tensor } from '../lib/index.ts'
 import { add, attention, iota, mul, rope, silu, slice } from '../ops/index.ts'
 import { embedding, linear, rmsNorm } from '../ops/layers/index.ts'
-import { joinHeads, splitHeads, toHeads } from './heads.ts'
+import { joinHeads, toHeads } from './heads.ts'
 
 export interface LlamaConfig<D extends Dim = Dim, V extends Dim = Dim> {
   readonly width: D

@@ -14,7 +14,6 @@ import {
   inputOf,
   loosely,
   named,
-  pipe,
   scope,
   type AnyTensor,
   type Conv,
@@ -123,11 +122,14 @@ export const splice =
     return named('sequence')(loosely(concat)(0)(...ready))
   }
 
-/** Embeddings [T, width] to the scores of the next token after each of them, [T, vocabulary]. */
+/**
+ * Embeddings [..., T, width] to the scores of the next token after each of them, [..., T, vocabulary]. Positions [..., T] count from 0
+ * unless said. A token sees those before it, so a batch padded to the right needs no mask: no token sees the padding.
+ */
 export const read = ({ llm }: Pick<MgLlavaParts, 'llm'>) =>
-  scope('llm', (sequence: AnyTensor): Loose => {
-    const positions = iota(sequence.shape[0]!)
-    return head(llm)(transform(llm)(sequence as Loose, positions)) as Loose
+  scope('llm', (sequence: AnyTensor, positions: AnyTensor = iota(sequence.shape.at(-2)!)): Loose => {
+    const hidden = transform(llm)(sequence as Loose, positions as never)
+    return head(llm)(hidden) as Loose
   })
 /** The same for the last of them alone, [1, vocabulary]: what generating needs. */
 export const readLast = ({ llm }: Pick<MgLlavaParts, 'llm'>) =>

@@ -63,14 +63,7 @@ export const optional = <A>(type: t.Type<A>): t.Type<A | undefined, A | undefine
   )
 
 /** A field that must not ask for anything. */
-export const absent = optional(
-  new t.Type<never>(
-    'nothing, since it is not supported',
-    (u): u is never => false,
-    t.failure,
-    a => a,
-  ),
-)
+export const absent = optional(described('nothing, since it is not supported', t.unknown, () => false))
 export const no = optional(described('false, since it is not supported', t.literal(false)))
 
 /** A problem of a field, unless something holds. */

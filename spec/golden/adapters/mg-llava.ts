@@ -8,7 +8,14 @@ import { join } from 'node:path'
 import type { Value } from '../../../lib/index.ts'
 import { nodeFolder } from '../../../lib/node/files.ts'
 import { decodePicture } from '../../../lib/node/pictures.ts'
-import { openSession, type Answer, type Question, type Session } from '../../../models/answer/index.ts'
+import {
+  openSession,
+  padBatch,
+  readBatch,
+  type Answer,
+  type Question,
+  type Session,
+} from '../../../models/answer/index.ts'
 import { load, type LoadedMgLlava } from '../../../models/load/index.ts'
 import { readQuestions } from '../../../models/text/index.ts'
 import {
@@ -16,7 +23,6 @@ import {
   firstDivergence,
   judged,
   under,
-  Unsupported,
   type GoldenCase,
   type Limits,
   type Numbers,
@@ -37,27 +43,59 @@ const checkFolder = async (folder: string, machine: Machine): Promise<string | u
   const model = await opened(load(files))
   const session = openSession(model, { files, decode: decodePicture }, machine.engine)
   try {
-    return await checkQuestions(folder, model, session)
+    return await checkQuestions(folder, model, session, machine)
   } finally {
     session.dispose()
   }
 }
-const checkQuestions = async (folder: string, model: LoadedMgLlava, session: Session): Promise<string | undefined> => {
+const checkQuestions = async (
+  folder: string,
+  model: LoadedMgLlava,
+  session: Session,
+  machine: Machine,
+): Promise<string | undefined> => {
   const expected = tensorsOf(folder, 'expected.safetensors')
   const { questions: texts } = jsonOf<{ readonly questions: readonly ExpectedText[] }>(folder, 'expected.json')
   const text = readFileSync(join(folder, 'questions.json'), 'utf8')
   const questions: readonly Question[] = right(
     readQuestions(text, 'questions.json', { needBoxes: 'boxes' in model.parts }),
   )
+  const answers: Answer[] = []
   for (const [i, question] of questions.entries()) {
     const answer = await opened(session.ask(question, { stages: true }))
     const wrong =
       firstDivergence(stagesOf(under(expected, `${i}/`), answer, question.video !== undefined)) ??
       wrongText(model, answer, texts[i]!)
     if (wrong !== undefined) return `question ${i}, ${wrong}`
+    answers.push(answer)
   }
-  if (under(expected, 'batch/').size > 0) throw new Unsupported('there is no batched model yet; single questions pass')
-  return undefined
+  const batch = under(expected, 'batch/')
+  return batch.size === 0 ? undefined : checkBatch(batch, model, answers, machine)
+}
+
+/** All questions as one batch: what the model reads, and on real positions the logits of the single runs. */
+const checkBatch = async (
+  expected: Tensors,
+  model: LoadedMgLlava,
+  answers: readonly Answer[],
+  machine: Machine,
+): Promise<string | undefined> => {
+  const { sequence, attentionMask, positions } = padBatch(answers.map(({ stages }) => stages.sequence!))
+  const made = { sequence, attention_mask: attentionMask, position_ids: positions }
+  const stages = Object.entries(made).map(([name, got]): Stage => {
+    const wanted = expected.get(name)!
+    return { stage: `batch/${name}`, wanted, got, limits: name === 'sequence' ? share(wanted, 1e-4) : exactly }
+  })
+  const prepared = await opened(machine.engine({ logits: readBatch(model.parts) }, model.weights))
+  const { logits } = await opened(prepared.run({ sequence, positions }))
+  prepared.dispose()
+  const [, tokens, vocabulary] = logits!.shape as [number, number, number]
+  const rows = answers.map(({ stages }, i): Stage => {
+    const wanted = stages.logits!
+    const got = { ...wanted, data: logits!.data.subarray(i * tokens * vocabulary).subarray(0, wanted.data.length) }
+    return { stage: `batch/logits of question ${i}`, wanted, got, limits: share(wanted, 1e-4) }
+  })
+  return firstDivergence([...stages, ...rows])
 }
 
 // ---- stages --------------------------------------------------------------------------------------------------------
