@@ -79,11 +79,7 @@ console.log(describe(model, { depth: 2, sizes: { before: 10, boxes: 20, after: 3
 // => │  ├─ gelu               [576, 4096]                                                         11.8 MFLOP
 // => │  └─ model.2            [576, 4096]      weight [4096, 4096], bias [4096]         16.78 M  19.33 GFLOP
 // => ├─ boxes                 [20, 4]          input
-// => ├─ roiMean               [20, 192]                                                          283.1 MFLOP
-// => ├─ roiMean               [20, 384]                                                          141.6 MFLOP
-// => ├─ roiMean               [20, 768]                                                          70.78 MFLOP
-// => ├─ roiMean               [20, 1536]                                                         35.39 MFLOP
-// => ├─ concat                [20, 2880]
+// => ├─ box_features          [20, 2880]                                                         530.8 MFLOP
 // => ├─ bbox_projector        [20, 4096]                                                28.58 M  1.144 GFLOP
 // => │  ├─ model.0            [20, 4096]       weight [4096, 2880], bias [4096]          11.8 M  471.9 MFLOP
 // => │  ├─ gelu               [20, 4096]                                                         409.6 kFLOP

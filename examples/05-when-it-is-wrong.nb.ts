@@ -38,7 +38,7 @@ const refusal = (build: () => unknown): void => {
 // %%
 const picture = input('picture', [576, 4096])
 const objects = input('objects', ['boxes', 2880])
-// @ts-expect-error
+// @ts-expect-error Type '2880' is not assignable to type '4096'.
 const unlike = () => concat(0)(picture, objects)
 
 // %% [markdown]
