@@ -292,7 +292,7 @@ const lawful: Check = {
     const values = numbersOf(op, instance)
     if (values === undefined) return []
     const { inputs } = build(op, instance)
-    const f = (...xs: readonly AnyTensor[]): AnyTensor => tensorOf(op.apply(instance.attrs, xs))
+    const f = (...xs: readonly AnyTensor[]): AnyTensor => tensorOf(op.applyTo(instance.attrs, xs))
     return Object.entries(op.laws).flatMap(([name, law]) => {
       const [left, right] = law(f, ...(inputs as unknown as Loose[]))
       const used = inputs.flatMap((x, k) => (dependsOn([left, right], x) ? [[x.name, values[k]!] as const] : []))

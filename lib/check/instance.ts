@@ -62,7 +62,7 @@ export interface Built extends Applied {
 /** A graph of the op on inputs `x0`, `x1`, … of these shapes. Throws ShapeError where the rule refuses. */
 export const build = (op: Op, instance: Instance, shapes: readonly Shape[] = instance.shapes, prefix = ''): Built => {
   const inputs = shapes.map((shape, k) => inputSource(inputName(k, prefix), shape, instance.kinds[k] ?? 'float'))
-  return op.apply(instance.attrs, inputs) as Built
+  return op.applyTo(instance.attrs, inputs) as Built
 }
 export const inputSource = (name: string, shape: Shape, kind: Kind): Source => ({
   role: 'input',

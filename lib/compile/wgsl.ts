@@ -4,7 +4,7 @@
  * consecutive (`linear`, indices only), or any four numbers (`vector`), and loads become vec4 loads where the address is linear.
  */
 import type { Expr, WgslHelper } from '../form/index.ts'
-import { kindOf, rowMajor } from '../form/index.ts'
+import { rowMajor } from '../form/index.ts'
 import type { Kind, Node } from '../graph/index.ts'
 import type { Dim } from '../shape/index.ts'
 
@@ -481,4 +481,3 @@ export const stored = (t: Text, wide: boolean): string => {
   return wide ? `select(vec4i(0), vec4i(1), ${x.text})` : `select(0, 1, ${x.text})`
 }
 export const halvesHelper = 'fn halves(p: vec2u) -> vec4f { return vec4f(unpack2x16float(p.x), unpack2x16float(p.y)); }'
-export { kindOf }

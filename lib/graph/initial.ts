@@ -13,6 +13,8 @@ export type Init =
   | { readonly init: 'xavier' }
   /** uniform within ±1/sqrt(fanIn): what torch's Linear and Conv use, Kaiming with a = sqrt(5). He et al. 2015. */
   | { readonly init: 'kaiming' }
+  /** fixed positions [side * side, width] of a square grid: sines and cosines of the column, then of the row. Vaswani et al. 2017. */
+  | { readonly init: 'sine grid' }
 
 /** 32 random bits for position i of stream `key`: two rounds of a multiply-xorshift hash (as splitmix). */
 export const randomBits = (key: number, i: number): number => {
@@ -57,5 +59,18 @@ export const initialValues = (init: Init, name: string, shape: readonly number[]
       return uniform(Math.sqrt(6 / (fanIn + fanOut)))
     case 'kaiming':
       return uniform(1 / Math.sqrt(fanIn))
+    case 'sine grid':
+      return sineGrid(shape as readonly [number, number])
   }
+}
+
+const sineGrid = ([positions, width]: readonly [number, number]): Float32Array => {
+  const side = Math.round(Math.sqrt(positions))
+  const quarter = width / 4
+  return Float32Array.from({ length: positions * width }, (_, i) => {
+    const [position, channel] = [Math.floor(i / width), i % width]
+    const along = channel < 2 * quarter ? position % side : Math.floor(position / side)
+    const angle = along * 10000 ** (-(channel % quarter) / quarter)
+    return Math.floor(channel / quarter) % 2 === 0 ? Math.sin(angle) : Math.cos(angle)
+  })
 }

@@ -51,7 +51,7 @@ export interface Op<A = unknown> {
   /** paper or repository */
   readonly source?: string
   /** makes the function that users call out of the record's attributes */
-  readonly apply: (attrs: A, inputs: readonly AnyTensor[]) => Node
+  readonly applyTo: (attrs: A, inputs: readonly AnyTensor[]) => Node
   readonly meaning?: (attrs: A) => (...inputs: Loose[]) => AnyTensor
   readonly reference?: Reference<A>
   readonly form?: (made: FormInputs<A>) => Form
@@ -150,14 +150,14 @@ export function op(
     name,
     rule,
     ...(meaning === undefined ? {} : { meaning: (family ? meaning : () => meaning) as NonNullable<Op['meaning']> }),
-    apply: (attrs, inputs) => applyOp(made, attrs, inputs),
+    applyTo: (attrs, inputs) => applyOp(made, attrs, inputs),
   }
   const call = family
     ? (...args: readonly unknown[]) => {
         const attrs = body.args(...args)
-        return (...inputs: readonly AnyTensor[]) => asTensor(made.apply(attrs, inputs))
+        return (...inputs: readonly AnyTensor[]) => asTensor(made.applyTo(attrs, inputs))
       }
-    : (...inputs: readonly AnyTensor[]) => asTensor(made.apply(undefined, inputs))
+    : (...inputs: readonly AnyTensor[]) => asTensor(made.applyTo(undefined, inputs))
   return Object.assign(call, { [record]: made })
 }
 

@@ -14,7 +14,10 @@ export const rewrite = (outputs: readonly Node[], step: (node: Node) => Node): R
   }
   const settle = (node: Node): Node => {
     if (done.has(node)) return node
-    const current = withInputs(node, node.inputs.map(i => to.get(i) ?? i))
+    const current = withInputs(
+      node,
+      node.inputs.map(i => to.get(i) ?? i),
+    )
     const next = step(current)
     if (next === current || done.has(next)) {
       done.add(next)

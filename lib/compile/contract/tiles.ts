@@ -11,7 +11,7 @@ import { alongK, runsAlong, type Problem } from './problem.ts'
 const columns = 4
 
 export const tiles = (problem: Problem): KernelSource => {
-  const { context, m, n, k, batch } = problem
+  const { context, m, n, batch } = problem
   const { profile } = context
   const rows = typeof m === 'number' ? Math.min(4, Math.max(1, m)) : 4
   const lanes = profile.tuning === 'gpu' ? 64 : profile.tuning === 'lavapipe' ? 8 : 4
