@@ -37,7 +37,8 @@ export {
 export { openTensorFile, openWeights } from './weights/open-weights.ts'
 export { readSafetensors, writeSafetensors } from './weights/safetensors.ts'
 export { floatTensor, wholeTensor, type TensorEntry, type TensorFile } from './weights/tensor-file.ts'
-export { files } from './device/files.ts'
+export { decodePicture, files } from './device/files.ts'
+export type { Pixels } from './device/pixels.ts'
 export * from './check/index.ts'
 import { function as F } from 'fp-ts'
 export const { pipe, flow } = F

@@ -5,20 +5,13 @@
 /// <reference types="@webgpu/types" preserve="true" />
 import type { Door } from '../errors.ts'
 import type { Folder } from '../weights/byte-source.ts'
+import type { Pixels } from './pixels.ts'
 
 export interface FoundAdapter {
   /** Fresh: an adapter gives one device only. */
   readonly adapter: GPUAdapter
   /** What was tried to find it, one line each, the successful attempt last. */
   readonly tried: readonly string[]
-}
-
-/** A decoded picture. */
-export interface Pixels {
-  readonly width: number
-  readonly height: number
-  /** [height, width, 3], red green blue */
-  readonly data: Uint8Array
 }
 
 export interface Platform {

@@ -6,8 +6,9 @@
  * What is broken, truncated, empty, absurdly large or no picture at all becomes a `picture` error that names the file.
  */
 import { taskEither as TE } from 'fp-ts'
+import { mostPixels, sizeProblem, type Pixels } from '../device/pixels.ts'
 import { type Door, fileError } from '../errors.ts'
-import { decodePng, isPng, mostPixels, type Rgb, sizeProblem } from './png.ts'
+import { decodePng, isPng } from './png.ts'
 
 const starts = (bytes: Uint8Array, text: string, at = 0) =>
   [...text].every((letter, i) => bytes[at + i] === letter.charCodeAt(0))
@@ -41,7 +42,7 @@ const loadSharp = TE.tryCatch(
   () => 'reading JPEG and WebP needs the optional package sharp: npm install sharp',
 )
 
-const decodeWithSharp = (bytes: Uint8Array): TE.TaskEither<string, Rgb> =>
+const decodeWithSharp = (bytes: Uint8Array): TE.TaskEither<string, Pixels> =>
   TE.flatMap(loadSharp, sharp =>
     TE.tryCatch(
       async () => {
@@ -62,7 +63,7 @@ const decodeWithSharp = (bytes: Uint8Array): TE.TaskEither<string, Rgb> =>
   )
 
 /** The pixels of a picture file's bytes; `name` is how errors call it. Reads PNG, JPEG and WebP. */
-export const decodePicture = (bytes: Uint8Array, name: string): Door<Rgb> => {
+export const decodePicture = (bytes: Uint8Array, name: string): Door<Pixels> => {
   const pixels = isPng(bytes)
     ? TE.fromEither(decodePng(bytes))
     : isJpeg(bytes) || isWebp(bytes)

@@ -9,24 +9,7 @@
  */
 import { crc32, inflateSync } from 'node:zlib'
 import { either as E } from 'fp-ts'
-
-export interface Rgb {
-  readonly width: number
-  readonly height: number
-  /** [height, width, 3] */
-  readonly data: Uint8Array
-}
-
-/** More pixels than any picture a model is asked about; what claims more is broken or hostile. */
-export const mostPixels = 100e6
-
-/** Why a size cannot be that of a picture, or undefined. */
-export const sizeProblem = (width: number, height: number) =>
-  width < 1 || height < 1
-    ? `it declares a size of ${width} × ${height} pixels`
-    : width * height > mostPixels
-      ? `it declares ${width} × ${height} pixels, more than the ${mostPixels / 1e6} megapixels that are read`
-      : undefined
+import { sizeProblem, type Pixels } from '../device/pixels.ts'
 
 interface Header {
   readonly width: number
@@ -160,7 +143,7 @@ const colourOf = ({ depth, colour }: Header, palette: Uint8Array | undefined) =>
 }
 
 /** The pixels of a PNG file, or why there are none. */
-export const decodePng = (bytes: Uint8Array): Result<Rgb> => {
+export const decodePng = (bytes: Uint8Array): Result<Pixels> => {
   const chunks = readChunks(bytes)
   if (E.isLeft(chunks)) return chunks
   const { header, palette, data } = chunks.right
