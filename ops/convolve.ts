@@ -300,6 +300,6 @@ export const convolve: Convolve = op('convolve', {
 })
 /** The same op by its attributes, for its gradients: they know the size of their result. */
 const convolveTo = (given: Partial<ConvolveAttrs>): ((x: Loose, weight: Loose) => Loose) => {
-  const { apply } = opOf(convolve)
-  return (x, weight) => asTensor(apply(attributes(given), [x, weight]))
+  const { applyTo } = opOf(convolve)
+  return (x, weight) => asTensor(applyTo(attributes(given), [x, weight]))
 }
