@@ -66,7 +66,7 @@ export const resampler =
   }): Projector =>
   width =>
   x => {
-    const table = param('pos_embed', [side * side, width], { init: 'zeros' })
+    const table = param('pos_embed', [side * side, width], { init: 'sine grid' })
     const keyTable = resized(table as Loose, side, grid)
     return readByQueries(heads)(x, table as Loose, concat(0)(keyTable, keyTable) as Loose)
   }

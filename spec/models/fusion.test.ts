@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import {
+  initialValues,
   inputOf,
   parameters,
   pullback,
@@ -158,7 +159,12 @@ describe('fusions', () => {
           else expectGradient(of, data, /\.\d+$/.test(of) ? wanted.get(of)!.data : sample(wanted, of, i).data)
         }
       }
-      // the table of sines is frozen: it has a gradient here and none there
+      const table = weights.get('projector.pos_embed')
+      if (table !== undefined) {
+        const made = initialValues({ init: 'sine grid' }, 'pos_embed', table.shape, 0)
+        expect(Array.from(table.data).every((x, k) => Math.abs(x - made[k]!) < 1e-6)).toBe(true)
+      }
+      // that table is frozen: it has a gradient here and none there
       totals.delete('projector.pos_embed')
       expect(totals.size).toBe([...wanted.keys()].filter(of => weights.has(of)).length)
       for (const [of, data] of totals) expectGradient(of, data, wanted.get(of)!.data)
