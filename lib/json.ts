@@ -18,6 +18,18 @@ export interface Problem {
 
 const isPlain = (value: unknown) => value === null || ['number', 'boolean'].includes(typeof value)
 
+/** A codec under the phrase that an error shows after "expected", which may ask for what its type cannot say. */
+export const described = <A, O, I>(name: string, type: t.Type<A, O, I>, holds: (value: A) => boolean = () => true) =>
+  new t.Type<A, O, I>(
+    name,
+    type.is,
+    (value, context) => {
+      const decoded = type.validate(value, context)
+      return E.isRight(decoded) && !holds(decoded.right) ? t.failure(value, context) : decoded
+    },
+    type.encode,
+  )
+
 /** A value in a few words. */
 export const brief = (value: unknown): string => {
   if (value === undefined) return 'nothing'

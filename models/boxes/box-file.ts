@@ -6,32 +6,21 @@
 import { either as E } from 'fp-ts'
 import * as t from 'io-ts'
 import type { SluiceError } from '../../lib/errors.ts'
-import { at, brief, decodeJson, fieldErrors, parseJson, type Problem } from '../../lib/json.ts'
+import { at, brief, decodeJson, described, fieldErrors, parseJson, type Problem } from '../../lib/json.ts'
 
 /** Whole numbers up to here are exact in float32, in which boxes are computed; no picture is that large. */
 const farthest = 2 ** 24
 
-const named = <A, O, I>(name: string, type: t.Type<A, O, I>, holds: (value: A) => boolean = () => true) =>
-  new t.Type<A, O, I>(
-    name,
-    type.is,
-    (value, context) => {
-      const decoded = type.validate(value, context)
-      return E.isRight(decoded) && !holds(decoded.right) ? t.failure(value, context) : decoded
-    },
-    type.encode,
-  )
-
-const coordinate = named(`a number of pixels, at most ±${farthest}`, t.number, x => Math.abs(x) <= farthest)
+const coordinate = described(`a number of pixels, at most ±${farthest}`, t.number, x => Math.abs(x) <= farthest)
 type Box = readonly [x1: number, y1: number, x2: number, y2: number]
-const corners = named('a box [x1, y1, x2, y2]', t.readonlyArray(coordinate), list => list.length === 4)
+const corners = described('a box [x1, y1, x2, y2]', t.readonlyArray(coordinate), list => list.length === 4)
 const box = corners as unknown as t.Type<Box, Box, unknown>
-const score = named('a number', t.number, Number.isFinite)
+const score = described('a number', t.number, Number.isFinite)
 const detections = t.readonly(
   t.type({
     boxes: t.readonlyArray(box, 'a list of boxes'),
     scores: t.readonlyArray(score, 'a list of scores'),
-    labels: t.readonlyArray(named('text', t.string), 'a list of labels'),
+    labels: t.readonlyArray(described('text', t.string), 'a list of labels'),
   }),
 )
 const video = t.type({ frames: t.readonlyArray(detections, 'a list of frames') })

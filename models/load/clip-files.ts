@@ -5,9 +5,9 @@
 import { either as E } from 'fp-ts'
 import * as t from 'io-ts'
 import type { SluiceError } from '../../lib/errors.ts'
-import { decodeJson, parseJson, type Problem } from '../../lib/json.ts'
+import { decodeJson, described, parseJson, type Problem } from '../../lib/json.ts'
 import type { ClipConfig } from '../clip.ts'
-import { checked, described, oneOf, positive, problem, real, whole } from './fields.ts'
+import { checked, oneOf, positive, problem, real, whole } from './fields.ts'
 import { highGrid, type Wiring } from './wiring.ts'
 
 const vision = t.type({

@@ -5,19 +5,7 @@
 import { either as E } from 'fp-ts'
 import * as t from 'io-ts'
 import type { SluiceError } from '../../lib/errors.ts'
-import { at, fieldErrors, type Problem } from '../../lib/json.ts'
-
-/** A codec that also asks for something its type cannot say. */
-export const described = <A, O, I>(name: string, type: t.Type<A, O, I>, holds: (value: A) => boolean = () => true) =>
-  new t.Type<A, O, I>(
-    name,
-    type.is,
-    (value, context) => {
-      const decoded = type.validate(value, context)
-      return E.isRight(decoded) && !holds(decoded.right) ? t.failure(value, context) : decoded
-    },
-    type.encode,
-  )
+import { at, described, fieldErrors, type Problem } from '../../lib/json.ts'
 
 /** The largest size that is believed: no axis of a model is longer, and products of three stay exact. */
 const largest = 2 ** 24
