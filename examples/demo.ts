@@ -5,7 +5,7 @@
 import { either as E } from 'fp-ts'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { compile, describe, files, graph, listing, openTensorFile, sharedDevice, value } from 'sluice'
+import { compile, describe, files, graph, openTensorFile, sharedDevice, value } from 'sluice'
 import type { Door, Feeds, Lowered, Pass, Profile, TensorFile, Value } from 'sluice'
 import { byReference, load, mgLlava, onDevice, openSession, type Answer, type LoadedMgLlava } from 'sluice/models'
 import { progress } from '../bin/terminal.ts'
