@@ -22,7 +22,7 @@ export interface Adapter {
 const adapters: Readonly<Record<Area, Adapter>> = {
   ops,
   vision,
-  'mg-llava': mgLlava,
+  'mg-llava': { casesIn: mgLlava.casesIn, check: mgLlava.check },
   training,
   detect,
   eval: evaluation,

@@ -8,7 +8,6 @@ import { either as E } from 'fp-ts'
 import {
   inputOf,
   nodeOf,
-  outputList,
   parameters,
   pullback,
   topological,
@@ -107,4 +106,3 @@ export const largest = (tensors: Tensors): number => {
   for (const { data } of tensors.values()) for (const x of data) most = Math.max(most, Math.abs(x))
   return most
 }
-export const outputsOf = (outputs: Outputs): readonly AnyTensor[] => outputList(outputs)
