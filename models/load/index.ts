@@ -1,3 +1,3 @@
 /** Checkpoint folders. */
-export { describeLoaded, load, type LoadedMgLlava, type Unused } from './load.ts'
+export { load, type LoadedMgLlava, type Unused } from './load.ts'
 export type { Wiring } from './wiring.ts'
