@@ -11,7 +11,7 @@ import { ask, profile } from './ask.ts'
 import { check } from './check.ts'
 import { doctor } from './doctor.ts'
 import { describe, graph, wgsl } from './inspect.ts'
-import { listenForInterrupt, note, print } from './terminal.ts'
+import { complain, listenForInterrupt, note, print } from './terminal.ts'
 
 const { version } = createRequire(import.meta.url)('sluice/package.json') as { readonly version: string }
 
@@ -26,7 +26,7 @@ const sluice = subcommands({
 const exitCodeOf = async (door: Door<boolean>): Promise<number> => {
   const done = await door()
   if (E.isRight(done)) return done.right ? 0 : 1
-  note(done.left.message)
+  complain(done.left.message)
   return done.left.kind === 'interrupted' ? 130 : 1
 }
 

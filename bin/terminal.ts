@@ -3,6 +3,7 @@
  * standard output and everything else to standard error, so that a result can be piped on.
  */
 import { SingleBar } from 'cli-progress'
+import colours from 'picocolors'
 
 const interrupt = new AbortController()
 /** Fires at the first Ctrl-C. The second, or a long silence after the first, ends the process. */
@@ -18,6 +19,9 @@ export const listenForInterrupt = (): void => {
 
 export const print = (text: string): void => void process.stdout.write(`${text}\n`)
 export const note = (text: string): void => void process.stderr.write(`${text}\n`)
+const { red } = colours.createColors(process.stderr.isTTY)
+/** An error: its message, and nothing else. */
+export const complain = (message: string): void => note(red(message))
 
 export interface Progress {
   /** so much is done, of how much; a bar appears at the first call */

@@ -5,6 +5,7 @@
 import { either as E } from 'fp-ts'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import colours from 'picocolors'
 import { compile, describe, files, graph, openTensorFile, sharedDevice, value } from 'sluice'
 import type { Door, Feeds, Lowered, Pass, Profile, TensorFile, Value } from 'sluice'
 import { byReference, load, mgLlava, onDevice, openSession, type Answer, type LoadedMgLlava } from 'sluice/models'
@@ -29,7 +30,7 @@ const known = {
 const limit = 1e-4
 
 const start = performance.now()
-const title = (text: string): void => console.log(`\n── ${text}`)
+const title = (text: string): void => console.log(`\n── ${colours.bold(text)}`)
 /** The value of a door. The demo has nobody to hand an error to: it says what is wrong, and stops. */
 const opened = async <A>(door: Door<A>): Promise<A> => {
   const result = await door()
