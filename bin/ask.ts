@@ -33,7 +33,10 @@ const shown = (): { readonly options: CompileOptions; readonly stop: () => void 
   return {
     options: {
       signal,
-      onWeight: weights.at,
+      onWeight: (done, of, name) => {
+        kernels.stop()
+        weights.at(done, of, name)
+      },
       onProgress: (done, of, kernel) => {
         weights.stop()
         kernels.at(done, of, kernel)

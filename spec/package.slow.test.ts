@@ -61,6 +61,13 @@ it('resolves the platform of Node, and of a browser elsewhere', () => {
   expect(platforms.map(name)).toEqual(['node', 'browser'])
 })
 
+it('brings the command', () => {
+  const command = join(folder, 'node_modules/.bin/sluice')
+  const tiny = join(root, 'examples/data/tiny-mg-llava')
+  const described = execFileSync(command, ['describe', tiny, '--depth', '1'], { cwd: folder, encoding: 'utf8' })
+  expect(described).toContain('fuse_module')
+})
+
 it('type-checks a program of a user who has only the DOM library', () => {
   writeFileSync(
     join(folder, 'program.ts'),
