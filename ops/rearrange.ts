@@ -18,6 +18,7 @@ import {
   type Canon,
   type CheckSig,
   type Dim,
+  type Expr,
   type PlanOf,
   type Rule,
   type Sizes,
@@ -72,13 +73,17 @@ export const rearrange: Rearrange = op('rearrange', {
   },
   form: ({ attrs, shapes }) => {
     const pattern = solvePattern(attrs.pattern, attrs.sizes, shapes)
+    const [left, right] = [pattern.inputs[0]!, pattern.output]
+    const along = (from: typeof left, index: readonly Expr[], to: typeof left): readonly Expr[] => {
+      const at = positions(expressions, pattern, from, index)
+      at.set('1', literal(0, 'index'))
+      return indexAlong(expressions, pattern, to, at)
+    }
+    const repeats = namesOf(right).some(n => n !== '1' && !namesOf(left).includes(n))
     return {
       form: 'each',
-      value: (load, index) => {
-        const at = positions(expressions, pattern, pattern.output, index)
-        at.set('1', literal(0, 'index'))
-        return load(0, indexAlong(expressions, pattern, pattern.inputs[0]!, at))
-      },
+      value: (load, index) => load(0, along(right, index, left)),
+      ...(repeats ? {} : { moves: index => along(left, index, right) }),
     }
   },
   gradient: (dy, { inputs, attrs }) => {

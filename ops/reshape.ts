@@ -49,6 +49,7 @@ export const reshape: Reshape = op('reshape', {
   form: ({ shape, shapes: [x] }) => ({
     form: 'each',
     value: (load, index) => load(0, unravel(rowMajor(index, shape), x!)),
+    moves: index => unravel(rowMajor(index, x!), shape),
   }),
   gradient: (dy, { inputs: [x] }) => [reshapeTo(x!.shape)(dy)],
   flops: () => 0,

@@ -33,8 +33,10 @@ const together = (node: Applied): Each | undefined => {
   const added = topological([root]).filter(n => !behind.has(n))
   if (added.length > largest || !added.every(n => isScalar(n) || (n.role === 'applied' && formOf(n)?.form === 'each')))
     return undefined
+  const moves = movesOf(root, node)
   return {
     form: 'each',
+    ...(moves === undefined ? {} : { moves }),
     value: (load, index) => {
       const element = (n: Node, at: readonly Expr[]): Expr => {
         if (given.has(n)) return load(node.inputs.indexOf(n), at)
@@ -45,5 +47,17 @@ const together = (node: Applied): Each | undefined => {
       return element(root, index)
     },
   }
+}
+/** Movements of one input one after another are a movement. */
+const movesOf = (root: Node, composite: Applied): Each['moves'] => {
+  const steps: NonNullable<Each['moves']>[] = []
+  let node = root
+  while (node !== composite.inputs[0]) {
+    const form = node.role === 'applied' && node.inputs.length === 1 ? formOf(node) : undefined
+    if (form?.form !== 'each' || form.moves === undefined) return undefined
+    steps.unshift(form.moves)
+    node = node.inputs[0] as Node
+  }
+  return composite.inputs.length === 1 ? index => steps.reduce((at, step) => step(at), index) : undefined
 }
 const isScalar = (n: Node): boolean => n.role === 'constant' && typeof n.value === 'number'

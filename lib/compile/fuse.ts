@@ -2,7 +2,8 @@
  * Which nodes get memory and which live only inside a kernel. Two moves, both substitution of expressions:
  *
  *   inline   an each-node is computed where it is read (prologue, movement, broadcasting), when that costs no more than a pass would
- *   anchor   an each-node is computed where a reduction or contraction ends (epilogue), when it reads that result element by element
+ *   anchor   an each-node is computed where a reduction or contraction ends (epilogue), when it reads that result element by element,
+ *            or moves every element of it to one place
  *
  * Costs are counted, not guessed by name: arithmetic and loads of an expression, times how often the consumer reads it.
  */
@@ -18,6 +19,8 @@ export interface Fusion {
   readonly inlined: (node: Node, consumer: Node) => boolean
   /** the reduction, contraction or kernel whose result this node is computed from, in one kernel */
   readonly anchor: (node: Node) => Applied | undefined
+  /** where an element of the anchor's result stands in this node */
+  readonly landing: (node: Node) => (index: readonly Expr[]) => readonly Expr[]
   /** does the node get memory? */
   readonly kept: (node: Node) => boolean
 }
@@ -104,6 +107,8 @@ export const fuse = (outputs: readonly Node[], maxReads: number, apart: Readonly
   const numbers = new Map(order.map((n, i) => [n, i]))
   const edge = (node: Node, consumer: Node): string => `${numbers.get(node)}>${numbers.get(consumer)}`
   const anchors = new Map<Node, Applied>()
+  const landings = new Map<Node, (index: readonly Expr[]) => readonly Expr[]>()
+  const landing = (node: Node) => landings.get(node) ?? ((index: readonly Expr[]) => index)
   const works = new Map<Node, Work>()
   const leaves = new Map<Node, ReadonlySet<Node>>()
 
@@ -122,11 +127,12 @@ export const fuse = (outputs: readonly Node[], maxReads: number, apart: Readonly
     const own = form(node)
     if (own.form === 'kernel') continue
     const reads = own.form === 'each' ? readsOf(node, own) : undefined
+    const moves = own.form === 'each' ? own.moves : undefined
     // the result of the last anchor that this node reads element by element and alone: it is computed there
     const candidates = (reads?.of ?? []).filter(r => {
       const through = anchors.get(r.node) ?? r.node
       return (
-        r.identity &&
+        (r.identity || moves !== undefined) &&
         onlyUser(r.node, node) &&
         through.role === 'applied' &&
         ['reduce', 'contract'].includes(form(through).form)
@@ -138,9 +144,11 @@ export const fuse = (outputs: readonly Node[], maxReads: number, apart: Readonly
         (best, n) => (best === undefined || (numbers.get(n) as number) > (numbers.get(best) as number) ? n : best),
         undefined,
       )
-    const everyReadIsIdentity = chosen !== undefined && (reads?.of ?? []).every(r => r.node !== chosen || r.identity)
-    if (chosen !== undefined && everyReadIsIdentity) {
+    const everyReadFits = (reads?.of ?? []).every(r => r.node !== chosen || r.identity || moves !== undefined)
+    if (chosen !== undefined && everyReadFits) {
+      const before = landing(chosen)
       anchors.set(node, anchors.get(chosen) ?? (chosen as Applied))
+      landings.set(node, moves === undefined ? before : index => moves(before(index)))
       edges.add(edge(chosen, node))
     }
     const bound = new Set<Node>()
@@ -202,6 +210,7 @@ export const fuse = (outputs: readonly Node[], maxReads: number, apart: Readonly
     form,
     inlined: (node, consumer) => edges.has(edge(node, consumer)),
     anchor: node => anchors.get(node),
+    landing,
     kept,
   }
 }

@@ -124,16 +124,17 @@ const print = (context: KernelContext, anchor: Applied, form: Reduce, team: Team
     const finish = form.finish
     let wide = false
     if (finish.per === 'row') {
-      const value = elementOf(fusion, root, outputIndex(root.shape, rowIndex), {
+      const landed = fusion.landing(root)(rowIndex)
+      const value = elementOf(fusion, root, landed, {
         anchor,
         value: finish.value(folded, load, rowIndex),
       })
       const block = new Block(module, { axis: axes, folded: foldedText })
-      const [made] = block.print(value)
-      const store = [...block.lines, `y[row] = ${stored(made as Text, false)};`]
+      const [made, at] = block.print(value, positionIn(root, landed)) as [Text, Text]
+      const store = [...block.lines, `y[${at.text}] = ${stored(made, false)};`]
       lines.push(...(team.meet === 'alone' ? store : ['if (lane == 0) {', indent(store), '}']))
     } else {
-      const index = finish.place(rowIndex, columnIndex)
+      const index = fusion.landing(root)(finish.place(rowIndex, columnIndex))
       const value = elementOf(fusion, root, index, { anchor, value: finish.value(folded, load, rowIndex, columnIndex) })
       const block = new Block(module, { axis: axes, folded: foldedText, ...(four ? { four: 'column' } : {}) }, 'w')
       const [made, at] = block.print(value, positionIn(root, index)) as [Text, Text]
@@ -161,10 +162,6 @@ ${indent(lines)}
     return { body, output: { wide }, grid, ...(team.meet === 'shuffle' ? { enable: ['subgroups'] } : {}) }
   })
 }
-
-/** a reduction's output axes are its rows; the root may be an elementwise consumer of the same shape */
-const outputIndex = (shape: readonly Dim[], rows: readonly Expr[]): readonly Expr[] =>
-  shape.map((_, k) => rows[k] as Expr)
 
 const storeAt = (made: Text, at: Text, wide: boolean, four: boolean): readonly string[] => {
   if (wide) return [`y[${wrap(at, 2)} / 4] = ${stored(made, true)};`]

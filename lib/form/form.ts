@@ -17,6 +17,8 @@ export type Load = (k: number, index: readonly Expr[]) => Expr
 export interface Each {
   readonly form: 'each'
   readonly value: (load: Load, index: readonly Expr[]) => Expr
+  /** Where element `index` of the only input stands in the output, for a movement that takes every element to one place. */
+  readonly moves?: (index: readonly Expr[]) => readonly Expr[]
   /**
    * The same said as a change: the output is input 0 but for `value` at `place`, for every index of `space` where `when` holds. A state
    * that becomes such a node is written in place.

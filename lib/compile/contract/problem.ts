@@ -41,7 +41,7 @@ const arrange = (context: KernelContext, anchor: Applied, form: Contract, exchan
   const [bs, ms, ns, ks] = [flat('batch', form.batch), flat('m', mShape), flat('n', nShape), flat('k', form.k)]
   const [first, second] = exchange ? [ns, ms] : [ms, ns]
   const [a, b] = [form.a(load, bs, first, ks), form.b(load, bs, second, ks)]
-  const index = form.place(bs, first, second)
+  const index = fusion.landing(root)(form.place(bs, first, second))
   const value = elementOf(fusion, root, index, { anchor, value: { e: 'folded', name: 'sum', kind: 'float' } })
   const [batch, m, n, k] = [form.batch, mShape, nShape, form.k].map(s => size.prod(s)) as [Dim, Dim, Dim, Dim]
   return {
