@@ -22,14 +22,14 @@ import {
   type TensorFile,
   type Value,
 } from 'sluice'
-import { load, onDevice, openSession, type Host } from 'sluice/models'
+import { load, onDevice, openSession, type Host, type Question } from 'sluice/models'
 import { add, gelu, layerNorm, linear, ops, softmax, topKIndices } from 'sluice/ops'
 import type { KnownPicture } from './supplies.ts'
 
 export interface Place {
   readonly device: Device
-  /** a golden model, its questions, and what it answered */
-  readonly model: Folder
+  /** a folder for each golden model, with its questions and what it answered */
+  readonly models: Folder
   /** decodes pictures, and has those that are known */
   readonly host: Host
   readonly known: readonly KnownPicture[]
@@ -57,18 +57,6 @@ const jsonIn = async (folder: Folder, name: string): Promise<unknown> =>
   JSON.parse(new TextDecoder().decode(await bytesIn(folder, name)))
 
 // ---- the kit -----------------------------------------------------------------------------------------------------------
-/** Ops of each form. */
-const forms = {
-  each: ['gelu', 'pow', 'equal', 'concat', 'take', 'interpolate', 'roiAlign'],
-  reduce: ['sum', 'argmax', 'softmax', 'layerNormalize', 'cumsum', 'scatterAddAlong'],
-  contract: ['matmul', 'einsum', 'convolve', 'scatterAdd'],
-  kernel: ['attention', 'topKIndices', 'argsort'],
-}
-const opNamed = (name: string): Op => {
-  const found = ops.find(op => op.name === name)
-  if (found === undefined) throw new Error(`there is no op ${name}`)
-  return found
-}
 const withoutDevice: PlaceCheck['wrong'] = async ({ seed }) => {
   const wrong: string[] = []
   for (const op of ops) {
@@ -78,9 +66,9 @@ const withoutDevice: PlaceCheck['wrong'] = async ({ seed }) => {
   return wrong
 }
 const kernelsOf =
-  (name: string): PlaceCheck['wrong'] =>
+  (op: Op): PlaceCheck['wrong'] =>
   async ({ device, seed }) => {
-    const { checked } = await checkOp(opNamed(name), {
+    const { checked } = await checkOp(op, {
       draw: seededDraw(seed),
       instances: 2,
       only: ['device'],
@@ -127,13 +115,15 @@ const grows: PlaceCheck['wrong'] = async ({ device }) => {
 // ---- pictures ----------------------------------------------------------------------------------------------------------
 const hex = (bytes: ArrayBuffer): string =>
   [...new Uint8Array(bytes)].map(byte => byte.toString(16).padStart(2, '0')).join('')
-const decodes =
-  ({ name, ...wanted }: KnownPicture): PlaceCheck['wrong'] =>
-  async ({ host }) => {
+const decodes: PlaceCheck['wrong'] = async ({ host, known }) => {
+  const wrong: string[] = []
+  for (const { name, ...wanted } of known) {
     const { width, height, data } = await right(host.decode(await bytesIn(host.files, name), name))
     const sha256 = hex(await crypto.subtle.digest('SHA-256', new Uint8Array(data)))
-    return unequal(name, { width, height, sha256 }, wanted)
+    wrong.push(...unequal(name, { width, height, sha256 }, wanted))
   }
+  return wrong
+}
 const refuses: PlaceCheck['wrong'] = async ({ host }) => {
   const result = await host.decode(new Uint8Array([0x89, 0x50, 0x4e, 0x47, 1, 2, 3]), 'broken.png')()
   if (E.isRight(result)) return ['a picture of seven bytes is read']
@@ -142,51 +132,44 @@ const refuses: PlaceCheck['wrong'] = async ({ host }) => {
 }
 
 // ---- a model -----------------------------------------------------------------------------------------------------------
-interface Asked {
-  readonly image: string
-  readonly boxes: string
-  readonly prompt: string
-}
 interface Expected {
   readonly questions: readonly { readonly prompt: string; readonly ended_by: string; readonly text: string }[]
 }
-const answers: PlaceCheck['wrong'] = async ({ device, model: folder, host }) => {
-  const model = await right(load(folder))
-  const session = openSession(model, { ...host, files: folder }, onDevice({ device }))
-  const questions = (await jsonIn(folder, 'questions.json')) as readonly Asked[]
-  const expected = (await jsonIn(folder, 'expected.json')) as Expected
-  const wrong: string[] = []
-  for (const [i, question] of questions.entries()) {
-    const { prompt, text, endedBy } = await right(session.ask(question))
-    wrong.push(...unequal(`answer ${i}`, { prompt, ended_by: endedBy, text }, pick(expected.questions[i]!)))
+const answers =
+  (name: string): PlaceCheck['wrong'] =>
+  async ({ device, models, host: { decode } }) => {
+    const folder = models.within(name)
+    const session = openSession(await right(load(folder)), { files: folder, decode }, onDevice({ device }))
+    const questions = (await jsonIn(folder, 'questions.json')) as readonly Question[]
+    const expected = (await jsonIn(folder, 'expected.json')) as Expected
+    const wrong: string[] = []
+    for (const [i, question] of questions.entries()) {
+      const got = await right(session.ask(question))
+      const { prompt, ended_by: endedBy, text } = expected.questions[i]!
+      const found = { prompt: got.prompt, endedBy: got.endedBy, text: got.text }
+      wrong.push(...unequal(`answer ${i}`, found, { prompt, endedBy, text }))
+    }
+    session.dispose()
+    return wrong
   }
-  session.dispose()
-  return wrong
-}
-const pick = ({ prompt, ended_by, text }: Expected['questions'][number]) => ({ prompt, ended_by, text })
 
 /** A file that a user drops on a page is a Blob. */
-const readsBlobs: PlaceCheck['wrong'] = async ({ model }) => {
-  const name = 'expected.safetensors'
-  const bytes = await bytesIn(model, name)
+const readsBlobs: PlaceCheck['wrong'] = async ({ models }) => {
+  const name = 'conv-gate-vicuna/expected.safetensors'
+  const bytes = await bytesIn(models, name)
   const file = await right(readSafetensors(blobSource(name, new Blob([new Uint8Array(bytes)]))))
-  const same = await right(readSafetensors(await right(model.open(name))))
+  const same = await right(readSafetensors(await right(models.open(name))))
   const numbers = async ({ tensors }: TensorFile): Promise<readonly number[]> =>
     Array.from(await right(tensors.get('0/picture')!.read))
   return unequal('a tensor in a Blob', await numbers(file), await numbers(same))
 }
 
-export const checksOf = (known: readonly KnownPicture[]): readonly PlaceCheck[] => [
-  ...known.map(picture => ({
-    name: `the pixels of ${picture.name} are those that Node decodes`,
-    wrong: decodes(picture),
-  })),
+export const checksFor = (models: readonly string[], known: readonly KnownPicture[]): readonly PlaceCheck[] => [
+  { name: `${known.length} pictures have the pixels that Node decodes`, wrong: decodes },
   { name: 'what is no picture is refused', wrong: refuses },
   { name: 'a weight file is read from a Blob', wrong: readsBlobs },
   { name: 'a block of all forms agrees with its references at three sizes and compiles once', wrong: grows },
-  { name: 'MG-LLaVA gives its golden answers', wrong: answers },
-  ...Object.entries(forms).flatMap(([form, names]) =>
-    names.map(name => ({ name: `WGSL of ${name} (${form}) agrees with its reference`, wrong: kernelsOf(name) })),
-  ),
+  ...models.map(name => ({ name: `MG-LLaVA ${name} gives its golden answers`, wrong: answers(name) })),
   { name: `${ops.length} ops keep what the kit asks of them without a device`, wrong: withoutDevice },
+  ...ops.map(op => ({ name: `WGSL of ${op.name} agrees with its reference`, wrong: kernelsOf(op) })),
 ]

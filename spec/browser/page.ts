@@ -19,9 +19,9 @@ const report = async (what: Report): Promise<void> => {
 const checkHere = async (): Promise<void> => {
   const supplies = Supplies.decode(await (await fetch('/supplies.json')).json())
   if (E.isLeft(supplies)) throw new Error('the server supplies something else')
-  const { seed, known, model, pictures } = supplies.right
+  const { seed, known, models: modelNames, modelFiles, pictures } = supplies.right
   const host = { files: await folderOf('pictures', pictures), decode: decodePicture }
-  await check({ model: await folderOf('model', model), host, known, seed, report })
+  await check({ models: await folderOf('models', modelFiles), modelNames, host, known, seed, report })
 }
 
 checkHere().catch((error: unknown) => report({ kind: 'ended', why: String(error) }))

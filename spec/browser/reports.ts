@@ -1,10 +1,8 @@
 /** What a place says while it checks: to the console where that is Node, over HTTP where it is a page. */
 import { either as E } from 'fp-ts'
 import * as t from 'io-ts'
-import { openDevice, type Folder } from 'sluice'
-import type { Host } from 'sluice/models'
-import { checksOf } from './checks.ts'
-import type { KnownPicture } from './supplies.ts'
+import { openDevice } from 'sluice'
+import { checksFor, type Place } from './checks.ts'
 
 export const Report = t.union([
   t.type({ kind: t.literal('device'), name: t.string, profile: t.string }),
@@ -15,21 +13,18 @@ export const Report = t.union([
 ])
 export type Report = t.TypeOf<typeof Report>
 
-export interface Checking {
-  readonly model: Folder
-  readonly host: Host
-  readonly known: readonly KnownPicture[]
-  readonly seed: number
+export interface Checking extends Omit<Place, 'device'> {
+  readonly modelNames: readonly string[]
   readonly report: (report: Report) => Promise<void>
 }
 
 /** Runs all checks on a device of their own. */
-export const check = async ({ report, ...place }: Checking): Promise<void> => {
+export const check = async ({ report, modelNames, ...place }: Checking): Promise<void> => {
   const opened = await openDevice()()
   if (E.isLeft(opened)) return report({ kind: 'ended', why: opened.left.message })
   const device = opened.right
   await report({ kind: 'device', name: device.name, profile: JSON.stringify(device.profile) })
-  for (const { name, wrong } of checksOf(place.known)) {
+  for (const { name, wrong } of checksFor(modelNames, place.known)) {
     await report({ kind: 'begun', check: name })
     const start = performance.now()
     const found = await wrong({ ...place, device }).catch((error: unknown) => [String(error)])
