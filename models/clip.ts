@@ -21,8 +21,9 @@ import {
   type Shape,
   type Tensor,
 } from '../lib/index.ts'
-import { add, attention, concat, gelu, interpolate, quickGelu, rearrange, rows, slice } from '../ops/index.ts'
+import { add, attention, concat, gelu, quickGelu, rearrange, rows, slice } from '../ops/index.ts'
 import { layerNorm, linear } from '../ops/layers/index.ts'
+import { resizeGrid, type Resize } from './grid.ts'
 import { joinHeads, toHeads } from './heads.ts'
 import { forAll } from './leading.ts'
 import { tiles } from './tiles.ts'
@@ -49,17 +50,17 @@ const start = { init: 'normal', std: 0.02 } as const
 /** A table made for this very grid. */
 export const tablePositions: Positions = (_, tokens, width) =>
   param('position_embedding.weight', [tokens, width], start)
-/** A table made for a grid of `side` × `side`, resized to another: transformers' interpolate_pos_encoding. */
+/** A table made for a grid of `side` × `side`, resized to another (bicubically unless said): transformers' interpolate_pos_encoding. */
 export const resizedPositions =
-  (side: number): Positions =>
-  ([height, breadth], _, width) => {
+  (side: number, resize?: Resize): Positions =>
+  (grid, _, width) => {
     const table = param('position_embedding.weight', [side * side + 1, Number(width)], start)
-    const square = pipe(table, rows(1), rearrange('(h w) c -> c h w', { h: side, w: side }))
-    const resized = interpolate({ size: [height, breadth], mode: 'bicubic' })(square)
-    return loosely(concat)(0)(rows(0, 1)(table), rearrange('c h w -> (h w) c')(resized))
+    const patches = resizeGrid([side, side], grid, resize)(rows(1)(table))
+    return loosely(concat)(0)(rows(0, 1)(table), patches)
   }
 
-const selfAttention =
+/** Self-attention with biases on all projections. Parameters `{q,k,v,out}_proj`. */
+export const clipAttention =
   <D extends Dim>(c: ClipConfig<D>) =>
   <S extends Shape, N extends Dim>(x: Tensor<[...S, N, D]>): Tensor<[...S, N, D]> => {
     const heads = (name: string) => toHeads(name, c.heads, c.headWidth)(x)
@@ -73,7 +74,7 @@ const mlp = <D extends Dim>(c: ClipConfig<D>) =>
 export const clipLayer =
   <D extends Dim>(c: ClipConfig<D>) =>
   <S extends Shape, N extends Dim>(x: Tensor<[...S, N, D]>): Tensor<[...S, N, D]> => {
-    const attended = scope('self_attn', selfAttention(c))(layerNorm('layer_norm1', c)(x))
+    const attended = scope('self_attn', clipAttention(c))(layerNorm('layer_norm1', c)(x))
     const y = add(x, attended)
     return add(y, scope('mlp', mlp(c))(layerNorm('layer_norm2', c)(y)))
   }
@@ -82,15 +83,19 @@ export const clipLayer =
 export const layersRun = ({ layers, select }: Pick<ClipConfig, 'layers' | 'select'>): number =>
   select < 0 ? layers + 1 + select : select
 
-const embeddings = ({ width, patch, positions = tablePositions }: ClipConfig, image: Tensor<[Dim, Dim, Dim]>) => {
-  const map = tiles('patch_embedding', { out: width, kernel: patch, bias: false })(image)
-  const patches = rearrange('...s c h w -> ...s (h w) c')(map)
-  const token = param('class_embedding', [width], start)
-  const first = forAll(patches.shape.slice(0, -2))(rearrange('c -> 1 c')(token))
-  const tokens = loosely(concat)(-2)(first, patches)
-  const [rows, columns] = map.shape.slice(-2) as [Dim, Dim]
-  return loosely(() => add)()(tokens, positions([rows, columns], tokens.shape.at(-2), width))
-}
+/** [..., 3, H, W] to tokens with their positions, the class token first: [..., 1 + N, width]. */
+export const clipEmbeddings = ({ width, patch, positions = tablePositions }: ClipConfig) =>
+  scope('embeddings', (image: Loose): Loose => {
+    const map = tiles('patch_embedding', { out: width, kernel: patch, bias: false })(image as Tensor<[Dim, Dim, Dim]>)
+    const patches = rearrange('...s c h w -> ...s (h w) c')(map)
+    const token = param('class_embedding', [width], start)
+    const first = forAll(patches.shape.slice(0, -2))(rearrange('c -> 1 c')(token))
+    const tokens = loosely(concat)(-2)(first, patches)
+    const [rows, columns] = map.shape.slice(-2) as [Dim, Dim]
+    return loosely(() => add)()(tokens, positions([rows, columns], tokens.shape.at(-2), width))
+  })
+/** Tokens without the class token, which is the first. */
+export const withoutClass = loosely(slice)({ axis: -2, start: 1 })
 
 /** [..., 3, H, W], normalised pixels, to the tokens of the selected hidden state, row after row, without the class token. */
 export const clip = <const D extends Dim, const F extends Dim, const P extends number>(
@@ -98,12 +103,12 @@ export const clip = <const D extends Dim, const F extends Dim, const P extends n
 ): (<S extends Shape, H extends Dim, W extends Dim>(
   image: Tensor<[...S, 3, H, W]>,
 ) => Tensor<[...S, Mul<Conv<H, P, P>, Conv<W, P, P>>, D]>) =>
-  scope('vision_model', (image: Loose): Loose => {
-    const embedded: Loose = scope('embeddings', embeddings)(c, image)
-    const tokens = pipe(
-      embedded,
+  scope(
+    'vision_model',
+    flow(
+      clipEmbeddings(c),
       layerNorm('pre_layrnorm', c),
       scope('encoder', repeat('layers', layersRun(c), clipLayer(c))),
-    )
-    return loosely(slice)({ axis: -2, start: 1 })(tokens)
-  })
+      withoutClass,
+    ),
+  ) as never

@@ -24,8 +24,9 @@ import { add, concat, gelu, interpolate, mul, rearrange, reduce, tanh } from '..
 import { conv2d, linear } from '../ops/layers/index.ts'
 import { askMemory } from './cross-attention.ts'
 import { expectShape } from './expect-shape.ts'
+import { ontoGrid, type Grid } from './grid.ts'
 
-/** What a fusion sees, all of one picture and on one grid of N = H · W tokens. */
+/** What a fusion sees, all of one picture. N = H · W, unless the tokens have a grid of their own. */
 export interface Views<S extends Shape, N extends Dim, C extends Dim, E extends Dim, H extends Dim, W extends Dim> {
   /** tokens of the low-resolution tower, row after row */
   readonly low: Tensor<[...S, N, C]>
@@ -33,6 +34,8 @@ export interface Views<S extends Shape, N extends Dim, C extends Dim, E extends 
   readonly high: Tensor<[...S, E, H, W]>
   /** maps of all its stages, finest first */
   readonly maps: readonly AnyTensor[]
+  /** that of the tokens, where the last map has another */
+  readonly grid?: Grid
 }
 /** Both views as tokens. */
 export interface Aligned<S extends Shape, N extends Dim, C extends Dim, E extends Dim> {
@@ -53,12 +56,12 @@ const zeros = { padding: 'same', init: { init: 'zeros' }, biasInit: { init: 'zer
 const tokensOf = rearrange('...s c h w -> ...s (h w) c')
 const widthOf = <S extends Shape, C extends Dim>(x: Tensor<[...S, C]>) => x.shape.at(-1) as C
 
-/** The low-resolution tokens as a map on the grid of the other. */
-const mapOf = <S extends Shape, N extends Dim, C extends Dim, E extends Dim, H extends Dim, W extends Dim>({
-  low,
-  high,
-}: Views<S, N, C, E, H, W>): Tensor<[...S, C, H, W]> =>
-  loosely(rearrange)('...s (h w) c -> ...s c h w', { h: high.shape.at(-2) })(low)
+const gridOf = ({ high, grid }: { readonly high: AnyTensor; readonly grid?: Grid }): Grid =>
+  grid ?? (high.shape.slice(-2) as [Dim, Dim])
+/** The low-resolution tokens as a map. */
+const mapOf = <S extends Shape, N extends Dim, C extends Dim, E extends Dim, H extends Dim, W extends Dim>(
+  v: Views<S, N, C, E, H, W>,
+): Tensor<[...S, C, H, W]> => loosely(rearrange)('...s (h w) c -> ...s c h w', { h: gridOf(v)[0] })(v.low)
 
 /** X + 1×1(gelu(depthwise(X))), X the low-resolution map. */
 export const lowPath: Path = v => {
@@ -67,11 +70,12 @@ export const lowPath: Path = v => {
   const change = pipe(x, spread, gelu, conv2d('fast_proj', { ...zeros, out: width, kernel: 1 }))
   return pipe(add(x, change), tokensOf, expectShape(v.low.shape), named('L'))
 }
-/** 1×1(gelu(1×1(high))), as wide as the low-resolution tokens. */
-export const highPath: Path = ({ low, high }) => {
+/** 1×1(gelu(1×1(high))), as wide as the low-resolution tokens and on their grid. */
+export const highPath: Path = v => {
+  const { low, high } = v
   const mix = conv2d('slow_conv', { ...xavier, out: high.shape.at(-3)!, kernel: 1 })
   const narrow = conv2d('slow_proj', { ...zeros, out: widthOf(low), kernel: 1 })
-  return pipe(high, mix, gelu, narrow, tokensOf, expectShape(low.shape), named('H'))
+  return pipe(high, mix, gelu, narrow, ontoGrid(gridOf(v)), tokensOf, expectShape(low.shape), named('H'))
 }
 /** gelu(Linear(low)): the low path of the fast-branch MLP. */
 export const linearPath: Path = ({ low }) => pipe(low, linear('fast_proj.model.0', widthOf(low)), gelu, named('L'))
@@ -126,9 +130,10 @@ export const pyramid = (maps: readonly AnyTensor[]): Loose => {
   return loosely(concat)(-3)(...maps.map((map, i) => (i === 0 ? map : resize(map))))
 }
 /** Every low-resolution token and what it finds in the high-resolution pixels under it. */
-export const minePatches: Path = ({ low, high, maps }) => {
-  const [h, w] = high.shape.slice(-2)
-  const under = loosely(rearrange)('...s c (h y) (w x) -> ...s (h w) (y x) c', { h, w })(pyramid(maps))
+export const minePatches: Path = v => {
+  const { low } = v
+  const [h, w] = gridOf(v)
+  const under = loosely(rearrange)('...s c (h y) (w x) -> ...s (h w) (y x) c', { h, w })(pyramid(v.maps))
   const asking = rearrange('...s n c -> ...s n 1 c')(low)
   const mined = pipe(askMemory('aux')(asking, under), rearrange('...s n 1 c -> ...s n c'), named('mined'))
   return add(low, mined)

@@ -25,11 +25,11 @@ import {
   type Sum,
   type Tensor,
 } from '../lib/index.ts'
-import { concat, iota, slice } from '../ops/index.ts'
+import { concat, iota } from '../ops/index.ts'
 import type { BoxMerging } from './box-merging.ts'
 import { clip, type ClipConfig } from './clip.ts'
 import { convNext, type ConvNextConfig } from './convnext.ts'
-import { embed, head, transform, type LlamaConfig } from './llama.ts'
+import { embed, head, nextToken, transform, type Attend, type LlamaConfig } from './llama.ts'
 import { pooledFeatures } from './objects.ts'
 import { mlp2, type Projector } from './projector.ts'
 
@@ -59,12 +59,16 @@ export interface MgParts {
 }
 export type MgLlavaParts = LlavaParts | (LlavaParts & MgParts)
 
-type Grid<P extends MgLlavaParts> = Conv<P['lowSize'], P['clip']['patch'], P['clip']['patch']>
-type Picture<P extends MgLlavaParts> = P extends { readonly projector: Projector } ? Dim : Mul<Grid<P>, Grid<P>>
+/** Rows, or columns, of the low-resolution tower's tokens. */
+export type LowGrid<P extends LlavaParts> = Conv<P['lowSize'], P['clip']['patch'], P['clip']['patch']>
+type Picture<P extends MgLlavaParts> = P extends { readonly projector: Projector } ? Dim : Mul<LowGrid<P>, LowGrid<P>>
 type Objects<P extends MgLlavaParts> = P extends { readonly boxes: (...m: never[]) => { readonly objects: AnyTensor } }
   ? 'boxes'
   : 0
-type Logits<P extends MgLlavaParts> = Tensor<[Sum<['before', Picture<P>, Objects<P>, 'after']>, P['llm']['vocabulary']]>
+/** Scores of the next token, after each of so many tokens of a picture and the text around them. */
+export type Logits<P extends Pick<LlavaParts, 'llm'>, N extends Dim> = Tensor<
+  [Sum<['before', N, 'after']>, P['llm']['vocabulary']]
+>
 
 /** What is shown to the towers. */
 export interface Shown {
@@ -131,18 +135,19 @@ export const read = ({ llm }: Pick<MgLlavaParts, 'llm'>) =>
     const hidden = transform(llm)(sequence as Loose, positions as never)
     return head(llm)(hidden) as Loose
   })
-/** The same for the last of them alone, [1, vocabulary]: what generating needs. */
-export const readLast = ({ llm }: Pick<MgLlavaParts, 'llm'>) =>
-  scope('llm', (sequence: AnyTensor): Loose => {
-    const hidden = transform(llm)(sequence as Loose, iota(sequence.shape[0]!))
-    const last = loosely(slice)({ axis: 0, start: -1 })(hidden)
-    return head(llm)(last) as Loose
-  })
+/** The same for the last of them alone, [1, vocabulary]: what generating needs. `attend` may remember (memory.ts). */
+export const readLast = ({ llm }: Pick<MgLlavaParts, 'llm'>, attend?: Attend) => scope('llm', nextToken(llm, attend))
+
+/** Logits at every position of ids `before`, segments of what was seen, ids `after`. */
+export const readBetween =
+  (parts: Pick<MgLlavaParts, 'llm'>) =>
+  (...seen: readonly AnyTensor[]): Loose => {
+    const [before, after] = [indexInput('before', ['before']), indexInput('after', ['after'])]
+    return read(parts)(splice(parts)([before, ...seen, after]))
+  }
 
 /** The whole model: from `image`, `detail`, `boxes` and the ids `before` and `after` the picture to logits at every position. */
-export const mgLlava = <const P extends MgLlavaParts>(parts: P): Logits<P> => {
+export const mgLlava = <const P extends MgLlavaParts>(parts: P): Logits<P, Sum<[Picture<P>, Objects<P>]>> => {
   const { picture, objects } = look(parts)(shown(parts))
-  const [before, after] = [indexInput('before', ['before']), indexInput('after', ['after'])]
-  const seen = objects === undefined ? [picture] : [picture, objects]
-  return read(parts)(splice(parts)([before, ...seen, after])) as Logits<P>
+  return readBetween(parts)(...(objects === undefined ? [picture] : [picture, objects]))
 }

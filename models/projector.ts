@@ -3,8 +3,9 @@
  * queries that read both views, one after the other (Bai et al., Qwen-VL, 2023).
  */
 import { flow, loosely, param, pipe, type AnyTensor, type Dim, type Init, type Loose } from '../lib/index.ts'
-import { add, attention, concat, einsum, gelu, interpolate, rearrange, slice } from '../ops/index.ts'
+import { add, attention, concat, einsum, gelu, slice } from '../ops/index.ts'
 import { layerNorm, linear } from '../ops/layers/index.ts'
+import { resizeGrid } from './grid.ts'
 import { joinHeads, splitHeads } from './heads.ts'
 import { forAll } from './leading.ts'
 
@@ -17,18 +18,13 @@ export const mlp2 = <const D extends Dim>(width: D) => flow(linear('model.0', wi
 const eps = 1e-6
 const truncated: Init = { init: 'truncated normal', std: 0.02 }
 
-/**
- * What learned queries [Q, width] read in tokens [..., T, C], as so many heads: [..., Q, width]. Queries and keys have positions,
- * `places` [Q, width] and `keyPlaces` [T, width]. Parameters `query`, `kv_proj`, `attn.*` (torch's MultiheadAttention), `ln_{q,kv,post}`,
- * `proj`.
- */
-export const readByQueries =
-  (heads: number) =>
-  (x: Loose, places: Loose, keyPlaces: Loose): Loose => {
-    const [count, width] = places.shape as readonly [number, number]
-    const queries = add(layerNorm('ln_q', { eps })(param('query', [count, width], truncated)), places)
-    const values = pipe(x, linear('kv_proj', width, { bias: false }), layerNorm('ln_kv', { eps }))
-    const keys = loosely(() => add)()(values, keyPlaces)
+/** Queries [..., Q, width], keys and values [..., T, width] to [..., Q, width]. */
+export type Attend = (queries: Loose, keys: Loose, values: Loose) => Loose
+/** torch's MultiheadAttention. Parameters `attn.{in_proj_weight,in_proj_bias}`, `attn.out_proj`. */
+export const multiHead =
+  (heads: number): Attend =>
+  (queries, keys, values) => {
+    const width = queries.shape.at(-1) as number
     const weight = param('attn.in_proj_weight', [3 * width, width], truncated)
     const bias = param('attn.in_proj_bias', [3 * width], { init: 'zeros' })
     const third = (k: number, y: AnyTensor): Loose => {
@@ -36,20 +32,29 @@ export const readByQueries =
       const projected = loosely(einsum)('...s i, o i -> ...s o')(y, part(weight))
       return splitHeads(heads, width / heads)(add(projected, part(bias)) as Loose)
     }
+    const read = attention()(third(0, queries), third(1, keys), third(2, values))
+    return pipe(joinHeads(read as Loose) as Loose, linear('attn.out_proj', width))
+  }
+
+/**
+ * What learned queries [Q, width] read in tokens [..., T, C], as so many heads: [..., Q, width]. Queries and keys have positions,
+ * `places` [Q, width] and `keyPlaces` [T, width]. Every query reads every token unless `attend` does otherwise. Parameters `query`,
+ * `kv_proj`, `ln_{q,kv,post}`, `proj` and those of the attention.
+ */
+export const readByQueries =
+  (heads: number, attend: Attend = multiHead(heads)) =>
+  (x: Loose, places: Loose, keyPlaces: Loose): Loose => {
+    const [count, width] = places.shape as readonly [number, number]
+    const queries = add(layerNorm('ln_q', { eps })(param('query', [count, width], truncated)), places)
+    const values = pipe(x, linear('kv_proj', width, { bias: false }), layerNorm('ln_kv', { eps }))
+    const keys = loosely(() => add)()(values, keyPlaces)
     // every picture of a batch is asked the same
     const asked = forAll(x.shape.slice(0, -2))(queries)
-    const read = attention()(third(0, asked), third(1, keys), third(2, values))
-    const told = pipe(joinHeads(read as Loose) as Loose, linear('attn.out_proj', width), layerNorm('ln_post', { eps }))
+    const told = layerNorm('ln_post', { eps })(attend(asked, keys, values as Loose))
     const proj = param('proj', [width, width], { init: 'normal', std: width ** -0.5 })
     return loosely(einsum)('...s i, i o -> ...s o')(told, proj)
   }
 
-/** A table for a grid of `side` × `side`, resized (bicubically) to `grid` × `grid`. */
-const resized = (table: Loose, side: number, grid: number): Loose => {
-  if (side === grid) return table
-  const square = loosely(rearrange)('(h w) c -> c h w', { h: side })(table)
-  return loosely(rearrange)('c h w -> (h w) c')(loosely(interpolate)({ size: [grid, grid], mode: 'bicubic' })(square))
-}
 /**
  * side² learned queries read [..., 2 · grid², C], two maps one after the other. Parameters as above, and `pos_embed`, a frozen table
  * of sines for the queries, which the keys share.
@@ -67,6 +72,6 @@ export const resampler =
   width =>
   x => {
     const table = param('pos_embed', [side * side, width], { init: 'sine grid' })
-    const keyTable = resized(table as Loose, side, grid)
+    const keyTable = resizeGrid([side, side], [grid, grid])(table)
     return readByQueries(heads)(x, table as Loose, concat(0)(keyTable, keyTable) as Loose)
   }
