@@ -323,7 +323,7 @@ describe('failures', () => {
     using(chain(1), async program => {
       await right(program.run({ x: [1] }))
       const { bytes } = device.counters()
-      const plan = program.plan({ n: 2 ** 26 })
+      const plan = program.plan({ n: device.profile.maxBinding / 4 + 1 })
       expect(E.isLeft(plan) && plan.left).toMatchObject({ kind: 'limit' })
       expect(device.counters().bytes).toBe(bytes)
       expect(floats((await right(program.run({ x: [2] }))).y)).toEqual([2])
