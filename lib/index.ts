@@ -10,6 +10,7 @@ export {
   checkUpdates,
   parameters,
   states,
+  updates,
   type Parameter,
   type Update,
 } from './interpret/parameters.ts'

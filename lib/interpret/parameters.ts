@@ -17,6 +17,7 @@ import {
   type Source,
 } from '../graph/index.ts'
 import { ShapeError, type Shape } from '../shape/index.ts'
+import { distinct } from './block-tree.ts'
 
 export interface Parameter {
   /** full name, as checkpoints have it */
@@ -32,6 +33,24 @@ export type Update = readonly [state: AnyTensor, next: AnyTensor]
 export const parameters = (outputs: Outputs): readonly Parameter[] => listed(outputs, 'parameter')
 /** Every state once, in order of first use. Throws ShapeError where one name stands for two things. */
 export const states = (outputs: Outputs): readonly Parameter[] => listed(outputs, 'state')
+
+/**
+ * What every state becomes: the value that is named as the state is, such as `named('k')(updateSlice(0)(state('k', …), x, at))`. This is
+ * `next` of `compile`. A state without such a value stays what it is. Throws ShapeError where two values have the name.
+ */
+export const updates = (outputs: Outputs): readonly Update[] => {
+  const { of } = distinct(outputList(outputs))
+  const states = new Map(sourcesOf([...of.keys()], 'state').map(node => [node.name, node]))
+  const next = new Map<string, Node>()
+  for (const node of of.keys())
+    for (const name of node.labels.filter(label => states.has(label))) {
+      const known = next.get(name)
+      if (known !== undefined && of.get(known) !== of.get(node))
+        throw clash(states.get(name)!, node, 'two next values').error
+      next.set(name, node)
+    }
+  return [...next].map(([name, node]) => [states.get(name)!, node])
+}
 
 /** A broken promise, as a value for the doors and as the error that building code throws. */
 type Clash = GraphError & { readonly error: ShapeError }

@@ -5,6 +5,7 @@ import {
   checkUpdates,
   evaluate,
   input,
+  named,
   param,
   parameters,
   scope,
@@ -12,6 +13,7 @@ import {
   state,
   states,
   topological,
+  updates,
   type Update,
 } from '../../lib/index.ts'
 import { add, scale, sum } from '../../ops/index.ts'
@@ -76,5 +78,25 @@ describe('checkUpdates', () => {
       ]),
     ).toContain("state 'counter' is updated twice")
     expect(message([[counter, sum(-1)(counter)]])).toContain("state 'counter' has two shapes")
+  })
+})
+
+describe('updates', () => {
+  const counted = scope('steps', () => named('count')(add(state('count', [2]), input('x', [2]))))
+  it('finds what states become by their names', () => {
+    const once = counted()
+    expect(updates({ twice: scale(2)(once), once })).toMatchObject([
+      [
+        { role: 'state', name: 'steps.count' },
+        { role: 'applied', labels: ['steps.count', 'steps'] },
+      ],
+    ])
+    expect(E.isRight(checkUpdates(updates(once)))).toBe(true)
+  })
+  it('leaves a state without a next value out, and other names', () => {
+    expect(updates(named('sum')(add(state('count', [2]), input('x', [2]))))).toEqual([])
+  })
+  it('refuses two next values of one state', () => {
+    expect(() => updates(add(counted(), scale(2)(counted())))).toThrow("state 'steps.count' has two next values")
   })
 })
