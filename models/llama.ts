@@ -6,7 +6,18 @@
  * Parameters are named as Hugging Face publishes them (`model.layers.0.self_attn.q_proj.weight`). The residual stream can
  * be found by name: `model.layers.0`, …, then `model.norm`, then `lm_head`.
  */
-import { loosely, pipe, repeat, scope, type Dim, type Index, type Shape, type Tensor } from '../lib/index.ts'
+import {
+  loosely,
+  pipe,
+  repeat,
+  scope,
+  type AnyTensor,
+  type Dim,
+  type Index,
+  type Loose,
+  type Shape,
+  type Tensor,
+} from '../lib/index.ts'
 import { add, attention, iota, mul, rope, silu, slice } from '../ops/index.ts'
 import { embedding, linear, rmsNorm } from '../ops/layers/index.ts'
 import { joinHeads, toHeads } from './heads.ts'
@@ -24,6 +35,8 @@ export interface LlamaConfig<D extends Dim = Dim, V extends Dim = Dim> {
   /** base of the rotary positions */
   readonly theta: number
   readonly eps: number
+  /** most tokens that it was made to read; any number unless said */
+  readonly positions?: number
   readonly projections: Projections
 }
 
@@ -67,12 +80,24 @@ export const joined: Projections = {
   },
 }
 
+/**
+ * How queries [..., H, tokens, D] meet keys and values [..., G, tokens, D] of the same tokens: those alone, or with what is remembered
+ * (memory.ts). [..., H, tokens, D].
+ */
+export type Attend = <S extends Shape, H extends Dim, N extends Dim, D extends Dim, G extends Dim>(
+  q: Tensor<[...S, H, N, D]>,
+  k: Tensor<[...S, G, N, D]>,
+  v: Tensor<[...S, G, N, D]>,
+) => Tensor<[...S, H, N, D]>
+/** A token sees itself and those before it. */
+export const causal: Attend = (q, k, v) => attention({ causal: true })(q, k, v)
+
 const selfAttention =
-  <D extends Dim>(c: LlamaConfig<D>) =>
+  <D extends Dim>(c: LlamaConfig<D>, attend: Attend) =>
   <S extends Shape, N extends Dim>(x: Tensor<[...S, N, D]>, positions: Index<[...S, N]>): Tensor<[...S, N, D]> => {
     const { q, k, v } = c.projections.attention(c, x)
     const turned = rope({ theta: c.theta })
-    const seen = attention({ causal: true })(turned(q, positions), turned(k, positions), v)
+    const seen = attend(turned(q, positions), turned(k, positions), v)
     return pipe(seen, joinHeads, linear('o_proj', c.width, noBias))
   }
 const mlp =
@@ -81,12 +106,12 @@ const mlp =
     const { gate, up } = c.projections.mlp(c, x)
     return linear('down_proj', c.width, noBias)(mul(silu(gate), up))
   }
-/** One layer: attention, then an MLP, each on normalised tokens and added to them. A token sees itself and those before it. */
+/** One layer: attention, then an MLP, each on normalised tokens and added to them. */
 export const llamaLayer =
-  <D extends Dim>(c: LlamaConfig<D>) =>
+  <D extends Dim>(c: LlamaConfig<D>, attend: Attend = causal) =>
   <S extends Shape, N extends Dim>(x: Tensor<[...S, N, D]>, positions: Index<[...S, N]>): Tensor<[...S, N, D]> => {
     const normed = rmsNorm('input_layernorm', c)(x)
-    const y = add(x, scope('self_attn', selfAttention(c))(normed, positions))
+    const y = add(x, scope('self_attn', selfAttention(c, attend))(normed, positions))
     return add(y, scope('mlp', mlp(c))(rmsNorm('post_attention_layernorm', c)(y)))
   }
 
@@ -94,16 +119,24 @@ export const llamaLayer =
 export const embed = <D extends Dim>(c: LlamaConfig<D>) =>
   scope('model', embedding('embed_tokens', Number(c.vocabulary), c.width))
 /** Embeddings [..., T, width] at positions [..., T], through all layers and the final norm. */
-export const transform = <D extends Dim>(c: LlamaConfig<D>) =>
+export const transform = <D extends Dim>(c: LlamaConfig<D>, attend: Attend = causal) =>
   scope(
     'model',
     <S extends Shape, N extends Dim>(x: Tensor<[...S, N, D]>, positions: Index<[...S, N]>): Tensor<[...S, N, D]> => {
-      const layers = repeat('layers', c.layers, (y: Tensor<[...S, N, D]>) => llamaLayer(c)(y, positions))
+      const layers = repeat('layers', c.layers, (y: Tensor<[...S, N, D]>) => llamaLayer(c, attend)(y, positions))
       return rmsNorm('norm', c)(layers(x))
     },
   )
 /** Scores of the next token [..., vocabulary], from normalised hidden states. */
 export const head = <D extends Dim, V extends Dim>(c: LlamaConfig<D, V>) => linear('lm_head', c.vocabulary, noBias)
+/** Scores of the token after the last one alone, [1, vocabulary], from embeddings [T, width]: what generating needs. */
+export const nextToken =
+  <D extends Dim, V extends Dim>(c: LlamaConfig<D, V>, attend: Attend = causal) =>
+  (sequence: AnyTensor, positions: AnyTensor = iota(sequence.shape[0]!)): Tensor<[1, V]> => {
+    const hidden = transform(c, attend)(sequence as Loose, positions as never)
+    const last = loosely(slice)({ axis: 0, start: -1 })(hidden)
+    return head(c)(last as Tensor<[1, D]>)
+  }
 /** The whole decoder: token ids [T] to scores of the token after each, [T, vocabulary]. */
 export const llama =
   <const D extends Dim, const V extends Dim>(c: LlamaConfig<D, V>) =>

@@ -18,6 +18,7 @@ const codec = t.type({
   num_attention_heads: whole,
   num_key_value_heads: optional(whole),
   head_dim: optional(whole),
+  max_position_embeddings: optional(whole),
   rms_norm_eps: positive,
   rope_theta: optional(positive),
   rope_scaling: absent,
@@ -58,5 +59,6 @@ export const llamaConfigOf = (c: LlmFile): LlamaConfig<number, number> => ({
   vocabulary: c.vocab_size,
   theta: c.rope_theta ?? 10000,
   eps: c.rms_norm_eps,
+  ...(c.max_position_embeddings === undefined ? {} : { positions: c.max_position_embeddings }),
   projections: c.model_type === 'phi3' ? joined : separate,
 })
