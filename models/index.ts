@@ -39,16 +39,20 @@ export {
   type Views,
 } from './fusion.ts'
 export {
+  causal,
   embed,
   head,
   joined,
   llama,
   llamaLayer,
+  nextToken,
   separate,
   transform,
+  type Attend,
   type LlamaConfig,
   type Projections,
 } from './llama.ts'
+export { remembering } from './memory.ts'
 export {
   look,
   mgLlava,
@@ -68,14 +72,21 @@ export {
   ask,
   byReference,
   onDevice,
+  openLlama,
   openSession,
   type Answer,
   type AskOptions,
+  type ContinueOptions,
   type Engine,
+  type GenerateOptions,
   type Host,
   type Prepared,
   type Question,
+  type Said,
+  type Sampling,
   type Session,
+  type SessionOptions,
+  type TextSession,
 } from './answer/index.ts'
 export { pooledFeatures, type PoolingOptions } from './objects.ts'
 export {

@@ -1,27 +1,27 @@
 /**
- * Questions to a loaded model: pictures and text in, an answer out, greedily, token by token. The towers see a picture once;
- * the language model reads the text grown by one token at a time. Lengths are named sizes, so that a second question, with
- * other boxes and other words, compiles nothing.
+ * Questions to a loaded model: pictures and text in, an answer out, token by token. The towers see a picture once; the language
+ * model reads the question once and then its own answer, a token at a time. Lengths are named sizes, so that a second question,
+ * with other boxes and other words, compiles nothing.
  */
 import { platform } from '#platform'
 import { either as E } from 'fp-ts'
-import type { Door, SluiceError } from '../../lib/errors.ts'
-import { indexInput, inputOf, interrupted, value, type Feeds, type Value } from '../../lib/index.ts'
+import type { Door } from '../../lib/errors.ts'
+import { interrupted, type Feeds, type Value } from '../../lib/index.ts'
 import type { LoadedMgLlava } from '../load/index.ts'
-import { look, read, readLast, shown, splice } from '../mg-llava.ts'
+import { look, read, shown } from '../mg-llava.ts'
 import { answerOf, endingOf, markerIds, promptIds, promptText, templates, type Marker } from '../text/index.ts'
 import { onDevice, type Engine, type Outputs, type Prepared, type Values } from './engine.ts'
+import { generate, type GenerateOptions } from './generating.ts'
+import { feedsOf, lengthOf, plainText, readers, sequenceOf, whole, type Readers, type Text } from './reading.ts'
 import { joined, joinFrames, rowStages, stagesIn } from './stages.ts'
 import { shotsOf, type Host, type Question, type Shot } from './views.ts'
 
-export interface AskOptions {
-  /** longest answer, in tokens; the folder's own unless said */
-  readonly maxNewTokens?: number
+/** The longest answer is the folder's own unless said, and as long as the model has room for. */
+export interface AskOptions extends GenerateOptions {
   /** keep every value between picture and answer, by name */
   readonly stages?: boolean
   /** called with the answer so far, after every token */
   readonly onText?: (text: string) => void
-  readonly signal?: AbortSignal
 }
 export interface Answer {
   readonly text: string
@@ -42,28 +42,46 @@ export interface Session {
   readonly dispose: () => void
 }
 
+export interface SessionOptions {
+  /**
+   * most tokens of a question, what is seen, and the answer together; unless said, room is made for the first question, and again for
+   * one that needs more, up to what the model was made for
+   */
+  readonly capacity?: number
+}
 /** A session with a model: what a question needs is prepared when the first such question is asked, and kept. Files are those of the place unless said. */
-export const openSession = (model: LoadedMgLlava, host: Host = platform, engine: Engine = onDevice()): Session => {
+export const openSession = (
+  model: LoadedMgLlava,
+  host: Host = platform,
+  engine: Engine = onDevice(),
+  { capacity }: SessionOptions = {},
+): Session => {
   const prepared = new Map<string, ReturnType<Door<Prepared>>>()
   const program: Program = kind => () => {
     const known = prepared.get(kind) ?? engine(outputsOf[kind](model), model.weights)()
     prepared.set(kind, known)
     return known
   }
+  const language = readers({ llm: model.parts.llm, weights: model.weights }, engine, capacity)
   return {
-    ask: (question, options = {}) => answer(model, host, program, question, options),
+    ask: (question, options = {}) => answer({ model, host, program, language }, question, options),
     dispose: () => {
       for (const one of prepared.values()) void one.then(result => E.isRight(result) && result.right.dispose())
       prepared.clear()
+      language.dispose()
     },
   }
 }
 /** One question to a model. */
 export const ask =
-  (question: Question, host: Host = platform, { engine, ...options }: AskOptions & { readonly engine?: Engine } = {}) =>
+  (
+    question: Question,
+    host: Host = platform,
+    { engine, capacity, ...options }: AskOptions & SessionOptions & { readonly engine?: Engine } = {},
+  ) =>
   (model: LoadedMgLlava): Door<Answer> =>
   async () => {
-    const session = openSession(model, host, engine)
+    const session = openSession(model, host, engine, capacity === undefined ? {} : { capacity })
     const result = await session.ask(question, options)()
     session.dispose()
     return result
@@ -78,41 +96,51 @@ const seeingStages = ({ parts }: LoadedMgLlava): Outputs => {
   const { picture, objects, towers } = look(parts)(shown(parts))
   return stagesIn([...towers, picture, ...(objects === undefined ? [] : [objects])])
 }
-const ids = (name: string) => indexInput(name, [name] as never)
-const textAlone = ({ parts }: LoadedMgLlava) => splice(parts)([ids('text')])
-const textAround = ({ parts }: LoadedMgLlava) =>
-  splice(parts)([ids('before'), inputOf('seen', ['seen', parts.llm.width]), ids('after')])
+const readingStages = ({ parts }: LoadedMgLlava): Outputs => stagesIn([read(parts)(sequenceOf(parts.llm))])
 
 const outputsOf = {
   'what is seen': tokensOf,
   'what is seen, all stages': seeingStages,
-  'the next word': (m: LoadedMgLlava): Outputs => ({ logits: readLast(m.parts)(textAlone(m)) }),
-  'the next word about what is seen': (m: LoadedMgLlava): Outputs => ({ logits: readLast(m.parts)(textAround(m)) }),
-  'text, all stages': (m: LoadedMgLlava): Outputs => stagesIn([read(m.parts)(textAlone(m))]),
-  'text about what is seen, all stages': (m: LoadedMgLlava): Outputs => stagesIn([read(m.parts)(textAround(m))]),
+  'what is read, all stages': readingStages,
 }
 type Program = (kind: keyof typeof outputsOf) => Door<Prepared>
 
 // ---- one answer ------------------------------------------------------------------------------------------------------
+interface Asked {
+  readonly model: LoadedMgLlava
+  readonly host: Host
+  readonly program: Program
+  readonly language: Readers
+}
 const answer =
-  (model: LoadedMgLlava, host: Host, program: Program, question: Question, options: AskOptions): Door<Answer> =>
+  ({ model, host, program, language }: Asked, question: Question, options: AskOptions): Door<Answer> =>
   async () => {
-    const template = templates[model.wiring.template]
+    const { tokenizer, wiring } = model
+    const template = templates[wiring.template]
     const marker: Marker | undefined = question.image === undefined ? question.video && 'video' : 'image'
-    const inputIds = promptIds(model.tokenizer, template, question.prompt, marker)
+    const inputIds = promptIds(tokenizer, template, question.prompt, marker)
     const shots = await shotsOf(host, model)(question)()
     if (E.isLeft(shots)) return shots
     const frames = await seeing(program, shots.right, options)()
     if (E.isLeft(frames)) return frames
-    const reading = readingOf(inputIds, marker, frames.right)
-    const said = await saying(model, program, reading, options)()
+    const text = textOf(model, inputIds, marker, frames.right)
+    const { onText, maxNewTokens = wiring.max_new_tokens } = options
+    const said = await language.lend(lengthOf(text) + maxNewTokens, reader =>
+      generate(reader, text, {
+        ...options,
+        maxNewTokens,
+        ending: endingOf(tokenizer, template),
+        onToken: generated => onText?.(answerOf(tokenizer, generated)),
+        keepRows: options.stages === true,
+      }),
+    )()
     if (E.isLeft(said)) return said
     const { generated, endedBy, rows } = said.right
     const read =
-      options.stages === true ? await once(program, reading.stages, reading.feeds([]), options)() : E.right({})
+      options.stages === true ? await once(program, 'what is read, all stages', feedsOf(text), options)() : E.right({})
     if (E.isLeft(read)) return read
     return E.right({
-      text: answerOf(model.tokenizer, generated),
+      text: answerOf(tokenizer, generated),
       prompt: promptText(template, question.prompt, marker),
       inputIds,
       generated,
@@ -134,7 +162,7 @@ const once =
   async () => {
     if (signal?.aborted === true) return E.left(interrupted('the answer'))
     const ready = await program(kind)()
-    return E.isLeft(ready) ? ready : ready.right.run(feeds, signal)()
+    return E.isLeft(ready) ? ready : ready.right.run(feeds, signal === undefined ? {} : { signal })()
   }
 
 /** What the towers make of every shot. */
@@ -151,72 +179,17 @@ const seeing =
     return E.right(frames)
   }
 
-/** How the language model reads a question, and the answer so far after it. */
-interface Reading {
-  readonly next: keyof typeof outputsOf
-  readonly stages: keyof typeof outputsOf
-  readonly feeds: (answered: readonly number[]) => Feeds
-}
-const readingOf = (inputIds: readonly number[], marker: Marker | undefined, frames: readonly Values[]): Reading => {
-  if (marker === undefined)
-    return {
-      next: 'the next word',
-      stages: 'text, all stages',
-      feeds: answered => ({ text: whole([...inputIds, ...answered]) }),
-    }
+/** The question as the language model reads it, with what was seen where the marker stands. */
+const textOf = (
+  { parts }: LoadedMgLlava,
+  inputIds: readonly number[],
+  marker: Marker | undefined,
+  frames: readonly Values[],
+): Text => {
+  if (marker === undefined) return plainText(Number(parts.llm.width), inputIds)
   const at = inputIds.indexOf(markerIds[marker])
-  const seen = joined(
-    frames.flatMap(({ picture, objects }) => (objects === undefined ? [picture!] : [picture!, objects])),
-  )
-  return {
-    next: 'the next word about what is seen',
-    stages: 'text about what is seen, all stages',
-    feeds: answered => ({
-      before: whole(inputIds.slice(0, at)),
-      seen,
-      after: whole([...inputIds.slice(at + 1), ...answered]),
-    }),
-  }
-}
-
-interface Said {
-  readonly generated: readonly number[]
-  readonly endedBy: Answer['endedBy']
-  /** the logits that each id was chosen by */
-  readonly rows: readonly Value[]
-}
-/** The most likely next id, again and again, until the answer is complete or long enough. */
-const saying =
-  (model: LoadedMgLlava, program: Program, reading: Reading, options: AskOptions): Door<Said> =>
-  async () => {
-    const ending = endingOf(model.tokenizer, templates[model.wiring.template])
-    const most = options.maxNewTokens ?? model.wiring.max_new_tokens
-    const generated: number[] = []
-    const rows: Value[] = []
-    let endedBy: Answer['endedBy'] | undefined
-    while (endedBy === undefined && generated.length < most) {
-      const values: E.Either<SluiceError, Values> = await once(
-        program,
-        reading.next,
-        reading.feeds(generated),
-        options,
-      )()
-      if (E.isLeft(values)) return values
-      const logits = values.right.logits!
-      generated.push(largest(logits.data))
-      if (options.stages === true) rows.push(logits)
-      endedBy = ending(generated)
-      options.onText?.(answerOf(model.tokenizer, generated))
-    }
-    return E.right({ generated, endedBy: endedBy ?? 'limit', rows })
-  }
-
-const whole = (numbers: readonly number[]): Value => value([numbers.length], numbers, 'index')
-/** Position of the largest number, the first of equals. */
-const largest = (numbers: ArrayLike<number>): number => {
-  let at = 0
-  for (let i = 1; i < numbers.length; i++) if (numbers[i]! > numbers[at]!) at = i
-  return at
+  const seen = frames.flatMap(({ picture, objects }) => (objects === undefined ? [picture!] : [picture!, objects]))
+  return { before: inputIds.slice(0, at), seen: joined(seen), after: inputIds.slice(at + 1) }
 }
 
 /** Pixels, boxes and what the towers made of them; of a video all frames together. */

@@ -1,0 +1,64 @@
+/** An answer, token by token: read the text, choose a token, read it, until the answer is complete or long enough. */
+import { either as E } from 'fp-ts'
+import type { Door, SluiceError } from '../../lib/errors.ts'
+import type { Value } from '../../lib/index.ts'
+import type { Values } from './engine.ts'
+import { lengthOf, plainText, type Reader, type Text } from './reading.ts'
+import { greedy, sampled, type Choice, type Sampling } from './sampling.ts'
+
+/** What callers may say of an answer. */
+export interface GenerateOptions {
+  /** longest answer, in tokens */
+  readonly maxNewTokens?: number
+  /** how tokens are drawn; the likeliest is taken unless said */
+  readonly sampling?: Sampling
+  /** stops between two tokens, with the error `interrupted` */
+  readonly signal?: AbortSignal
+}
+/** Ids of an answer, with the one that ended it, and why it ended. */
+export interface Said<Ending extends string> {
+  readonly generated: readonly number[]
+  /** `limit`: it is as long as was asked for, or the memory is full */
+  readonly endedBy: Ending | 'limit'
+  /** the logits that each id was chosen by, [1, vocabulary], if they were asked for */
+  readonly rows: readonly Value[]
+}
+export interface Generating<Ending extends string> extends GenerateOptions {
+  readonly maxNewTokens: number
+  readonly ending: (generated: readonly number[]) => Ending | undefined
+  /** called after every token with all so far */
+  readonly onToken?: (generated: readonly number[]) => void
+  readonly keepRows?: boolean
+}
+
+/** Continues a text. Errors: `feed` for settings that are impossible, `limit`, `interrupted`, those of running. */
+export const generate =
+  <Ending extends string>(
+    reader: Reader,
+    text: Text,
+    { maxNewTokens, sampling, signal, ending, onToken, keepRows = false }: Generating<Ending>,
+  ): Door<Said<Ending>> =>
+  async () => {
+    const choice: E.Either<SluiceError, Choice> = sampling === undefined ? E.right(greedy) : sampled(sampling)
+    if (E.isLeft(choice)) return choice
+    const { outputs, pick } = choice.right
+    const only = keepRows ? [...outputs, 'logits'] : outputs
+    const asked = [...text.before, ...text.after]
+    const generated: number[] = []
+    const rows: Value[] = []
+    let [unread, position] = [text, 0]
+    while (generated.length < maxNewTokens) {
+      const values: E.Either<SluiceError, Values> = await reader.read(unread, position, only, signal)()
+      if (E.isLeft(values)) return values
+      const id = pick(values.right, [...asked, ...generated], generated.length)
+      generated.push(id)
+      if (keepRows) rows.push(values.right['logits']!)
+      onToken?.(generated)
+      const endedBy = ending(generated)
+      if (endedBy !== undefined) return E.right({ generated, endedBy, rows })
+      position += lengthOf(unread)
+      unread = plainText(text.seen.shape[1]!, [id])
+      if (position === reader.capacity) break
+    }
+    return E.right({ generated, endedBy: 'limit', rows })
+  }
