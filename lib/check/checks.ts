@@ -18,6 +18,7 @@ import {
 import { evaluate } from '../interpret/evaluate.ts'
 import { pullback } from '../interpret/gradient.ts'
 import { ShapeError, showShape, type Shape } from '../shape/index.ts'
+import { outsideDomain } from './domain.ts'
 import {
   asFeeds,
   attempt,
@@ -228,6 +229,8 @@ const step = 1e-5
 const quotients = (op: Op, instance: Instance, node: Applied, tries: number): Wrong => {
   const values = numbersOf(op, instance)
   if (values === undefined) return []
+  const outside = outsideDomain(valueOf(tensorOf(node), asFeeds(values)))
+  if (outside !== undefined) return [outside]
   const { values: gradients, cotangent, gives } = cotangents(op, node, instance.seed, asFeeds(values), node)
   const wrong: string[] = []
   let settled = true

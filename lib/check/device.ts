@@ -3,10 +3,11 @@
  * name, run again and again with sizes at the edges, which compiles nothing new.
  */
 import { either as E } from 'fp-ts'
-import type { Door } from '../errors.ts'
+import type { Door, SluiceError } from '../errors.ts'
 import { countOf, randomBits, type AnyTensor, type Feeds, type Op, type Value } from '../graph/index.ts'
 import { showShape, type Shape } from '../shape/index.ts'
 import { edges, edgesOf, valueOf } from './checks.ts'
+import { outsideDomain } from './domain.ts'
 import { asFeeds, build, describe, nameSizes, numbersOf, tensorOf, type Built, type Instance } from './instance.ts'
 import { toleranceClass } from './tolerance-class.ts'
 import { differs, limits } from './tolerances.ts'
@@ -24,11 +25,18 @@ const mostElements = 400_000
 /** What is wrong on the device, in sentences that name the instance. */
 export const onDevice = async (op: Op, instances: readonly Instance[], run: Runner): Promise<readonly string[]> => {
   const together = await literally(op, instances, run)
+  // what does not run once would only say the same again at every edge
+  if (E.isLeft(together)) return [together.left]
   const [first] = instances
-  return first === undefined ? together : [...together, ...(await atEdges(op, first, run))]
+  return first === undefined ? together.right : [...together.right, ...(await atEdges(op, first, run))]
 }
 
-const literally = async (op: Op, instances: readonly Instance[], run: Runner): Promise<readonly string[]> => {
+/** Left: the program does not run at all, and why. */
+const literally = async (
+  op: Op,
+  instances: readonly Instance[],
+  run: Runner,
+): Promise<E.Either<string, readonly string[]>> => {
   const cases = instances.flatMap((instance, i) => {
     const values = numbersOf(op, instance)
     const prefix = `i${i}_`
@@ -36,16 +44,19 @@ const literally = async (op: Op, instances: readonly Instance[], run: Runner): P
       ? []
       : [{ instance, values, prefix, node: build(op, instance, instance.shapes, prefix) }]
   })
-  if (cases.length === 0) return []
+  if (cases.length === 0) return E.right([])
   const outputs = Object.fromEntries(cases.map(({ node }, i) => [`y${i}`, tensorOf(node)]))
   const feeds = Object.assign({}, ...cases.map(({ values, prefix }) => asFeeds(values.map(asSingle), prefix))) as Feeds
   const got = await run(outputs, feeds)()
-  if (E.isLeft(got)) return [`${cases.map(c => describe(op, c.instance)).join('; ')}: ${got.left.message}`]
-  return cases.flatMap(({ instance, values, node }, i) => {
+  if (E.isLeft(got)) return E.left(`${describe(op, cases[0]!.instance)}: ${firstOf(got.left)}`)
+  const wrong = cases.flatMap(({ instance, values, node }, i) => {
     const difference = against(node, node, got.right[`y${i}`]!, values, `i${i}_`)
     return difference === undefined ? [] : [`${describe(op, instance)}: ${difference}`]
   })
+  return E.right(wrong)
 }
+/** One of errors found together: kernels of one op for several shapes have one mistake, and it is told once. */
+const firstOf = (error: SluiceError): string => (error.kind === 'several' ? error.errors[0]! : error).message
 
 const atEdges = async (op: Op, instance: Instance, run: Runner): Promise<readonly string[]> => {
   const wrong: string[] = []
@@ -59,9 +70,10 @@ const atEdges = async (op: Op, instance: Instance, run: Runner): Promise<readonl
   for (const made of [...edgesOf(op, instance, edges, mostElements), ...many]) {
     const values = numbersOf(op, made)!
     const got = await run({ y: tensorOf(symbolic) }, asFeeds(values.map(asSingle)))()
-    const difference = E.isLeft(got) ? got.left.message : against(build(op, made), symbolic, got.right.y!, values)
+    const difference = E.isLeft(got) ? firstOf(got.left) : against(build(op, made), symbolic, got.right.y!, values)
     if (difference !== undefined)
       wrong.push(`${describe(op, made)}, built as ${shapes.map(showShape).join(', ')}: ${difference}`)
+    if (E.isLeft(got)) break
   }
   return wrong
 }
@@ -79,7 +91,9 @@ const against = (
   const of = toleranceClass(built)
   const held = of === 'exact' ? { ...wanted, data: Float64Array.from(wanted.data, Math.fround) } : wanted
   const difference = differs(got, held, limits(of, held, distance(rounded, wanted)))
-  return difference === undefined ? undefined : `${difference} (${of})`
+  if (difference === undefined) return undefined
+  const outside = outsideDomain(wanted)
+  return `${difference} (${of})${outside === undefined ? '' : `; ${outside}`}`
 }
 const asSingle = (v: Value): Value => ({
   ...v,

@@ -2,19 +2,24 @@
  * An op made outside the package, from what the package exports, goes through the kit as the library's own do: a composite that is
  * one meaning, and a primitive with reference, WGSL and gradient. And the kit finds what is wrong with a wrong one.
  */
+import { either as E } from 'fp-ts'
 import { describe, expect, it } from 'vitest'
 import {
   checkOp,
   constant,
+  deviceError,
   op,
   opOf,
   pointwise,
   seededDraw,
+  several,
   showReport,
   wgsl,
   type CheckName,
+  type Loose,
   type Rule,
   type Shape,
+  type Value,
 } from 'sluice'
 import { add, mul, scale, sigmoid } from 'sluice/ops'
 import { seed } from './draw.ts'
@@ -53,6 +58,32 @@ it('says what it found, op by op', async () => {
   expect(text).toContain('quickGelu (...s -> ...s)')
   expect(text).toContain('ok     the gradient agrees with a difference quotient (10 instances')
   expect(text).toContain('ok     its laws hold')
+})
+
+it('does not blame the gradient for numbers where the reference has no value', async () => {
+  const branch = {
+    rule: '...s -> ...s',
+    reference: ([x]: readonly Value[]) => x!.data.map(v => (v < 0 ? Number.NaN : v * v)),
+    gradient: (dy: Loose, { inputs: [x] }: { readonly inputs: readonly Loose[] }) => [mul(dy, scale(2)(x!))],
+  } as const
+  const [everywhere, above0] = [op('branch', branch), op('branch', { ...branch, domain: () => [0.1, 2] })]
+  const { checked } = await report(everywhere)
+  const wrong = checked.flatMap(c => c.wrong)
+  expect(wrong.length).toBeGreaterThan(0)
+  for (const finding of wrong)
+    expect(finding).toMatch(/the reference is NaN at drawn values: give the record a `domain`$/)
+  expect((await report(above0)).checked.flatMap(c => c.wrong)).toEqual([])
+})
+
+it('says once what does not compile', async () => {
+  const message = "kernel 'square' does not compile: line 3: unresolved value"
+  const errors = [deviceError('shader', message), deviceError('shader', message)] as const
+  const { checked } = await checkOp(opOf(square), {
+    draw: seededDraw(seed),
+    only: ['device'],
+    run: () => async () => E.left(several(errors)),
+  })
+  expect(checked.flatMap(c => c.wrong)).toEqual([expect.stringMatching(/^square on .*unresolved value$/)])
 })
 
 describe('what is wrong is found', () => {
