@@ -1,4 +1,4 @@
-/** Every op. Adding one is one file and one line here. */
+/** What `sluice/ops` gives: the ops of the list in all.ts, and the layers made of them. */
 import { isOp, opOf, type Op } from '../lib/index.ts'
 import * as all from './all.ts'
 
