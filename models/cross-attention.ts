@@ -3,7 +3,7 @@
  * before each of query, key and value, no output projection. Source: dvlab-research/MGM:mgm/model/mgm_arch.py
  * (unified_resampler), whose names the checkpoints have.
  */
-import { pipe, scope, type Dim, type Shape, type Tensor } from '../lib/index.ts'
+import { lastSize, pipe, scope, type Dim, type Shape, type Tensor } from '../lib/index.ts'
 import { attention, rearrange } from '../ops/index.ts'
 import { layerNorm, linear } from '../ops/layers/index.ts'
 
@@ -17,7 +17,7 @@ export const askMemory =
     x: Tensor<[...S, N, C]>,
     memory: Tensor<[...S, M, E]>,
   ): Tensor<[...S, N, C]> => {
-    const branch = (name: string) => scope(`vlm_uni_${name}_projector`, oneHead(x.shape.at(-1) as C))
+    const branch = (name: string) => scope(`vlm_uni_${name}_projector`, oneHead(lastSize(x)))
     const found = attention()(branch('query')(x), branch(key)(memory), branch('val')(memory))
     return rearrange('...s 1 n c -> ...s n c')(found)
   }

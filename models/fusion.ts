@@ -8,6 +8,7 @@
  */
 import {
   flow,
+  lastSize,
   loosely,
   named,
   pipe,
@@ -54,7 +55,6 @@ export const fusion = <A extends readonly unknown[], B>(f: (...a: A) => B): ((..
 const xavier = { padding: 'same', init: { init: 'xavier' }, biasInit: { init: 'zeros' } } as const
 const zeros = { padding: 'same', init: { init: 'zeros' }, biasInit: { init: 'zeros' } } as const
 const tokensOf = rearrange('...s c h w -> ...s (h w) c')
-const widthOf = <S extends Shape, C extends Dim>(x: Tensor<[...S, C]>) => x.shape.at(-1) as C
 
 const gridOf = ({ high, grid }: { readonly high: AnyTensor; readonly grid?: Grid }): Grid =>
   grid ?? (high.shape.slice(-2) as [Dim, Dim])
@@ -65,7 +65,7 @@ const mapOf = <S extends Shape, N extends Dim, C extends Dim, E extends Dim, H e
 
 /** X + 1×1(gelu(depthwise(X))), X the low-resolution map. */
 export const lowPath: Path = v => {
-  const [x, width] = [mapOf(v), widthOf(v.low)]
+  const [x, width] = [mapOf(v), lastSize(v.low)]
   const spread = conv2d('fast_conv', { ...xavier, out: width, kernel: 7, groups: Number(width) })
   const change = pipe(x, spread, gelu, conv2d('fast_proj', { ...zeros, out: width, kernel: 1 }))
   return pipe(add(x, change), tokensOf, expectShape(v.low.shape), named('L'))
@@ -74,11 +74,11 @@ export const lowPath: Path = v => {
 export const highPath: Path = v => {
   const { low, high } = v
   const mix = conv2d('slow_conv', { ...xavier, out: high.shape.at(-3)!, kernel: 1 })
-  const narrow = conv2d('slow_proj', { ...zeros, out: widthOf(low), kernel: 1 })
+  const narrow = conv2d('slow_proj', { ...zeros, out: lastSize(low), kernel: 1 })
   return pipe(high, mix, gelu, narrow, ontoGrid(gridOf(v)), tokensOf, expectShape(low.shape), named('H'))
 }
 /** gelu(Linear(low)): the low path of the fast-branch MLP. */
-export const linearPath: Path = ({ low }) => pipe(low, linear('fast_proj.model.0', widthOf(low)), gelu, named('L'))
+export const linearPath: Path = ({ low }) => pipe(low, linear('fast_proj.model.0', lastSize(low)), gelu, named('L'))
 
 export const align = <S extends Shape, N extends Dim, C extends Dim, E extends Dim, H extends Dim, W extends Dim>(
   v: Views<S, N, C, E, H, W>,
@@ -101,7 +101,7 @@ export const asTokens = <S extends Shape, N extends Dim, C extends Dim, E extend
  */
 export const gate = <S extends Shape, N extends Dim, C extends Dim, E extends Dim>(
   v: Aligned<S, N, C, E>,
-  hiddenWidth: Dim = size.floorDiv(widthOf(v.low), 2),
+  hiddenWidth: Dim = size.floorDiv(lastSize(v.low), 2),
 ): Tensor<[...S, 1, 1]> => {
   const token = pipe(side(v), reduce('mean', '...s n c -> ...s 1 c'))
   const hidden = pipe(token, linear('gate.0', hiddenWidth), gelu)

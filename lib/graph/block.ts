@@ -43,9 +43,12 @@ export const input = <const S extends Shape>(name: string, shape: KnownShape<S>)
 /** The same for indices (token ids, positions). */
 export const indexInput = <const S extends Shape>(name: string, shape: KnownShape<S>): Index<[...S]> =>
   asTensor(source('input', name, shape as unknown as Shape, 'index'))
-/** An input whose sizes come from a configuration: plain `number`s are allowed and checked when the graph is built. */
+/** An input whose sizes come at run time, from a configuration say: plain `number`s are allowed and checked when the graph is built. */
 export const inputOf = <const S extends Shape>(name: string, shape: S): Tensor<[...S]> =>
   asTensor(source('input', name, shape, 'float'))
+/** The same for indices. */
+export const indexInputOf = <const S extends Shape>(name: string, shape: S): Index<[...S]> =>
+  asTensor(source('input', name, shape, 'index'))
 /** A weight under the current block's name. The same full name with the same shape is the same parameter; another shape is an error. */
 export const param = <const S extends Shape>(
   name: string,

@@ -1,6 +1,6 @@
 /** Tensors, ops as records, blocks and names, and the walk that every interpreter is made of. */
 export type { AnyTensor, Applied, Constant, Index, Kind, Node, Origin, Source, Tensor, Truth } from './tensor.ts'
-export { asTensor, nodeOf } from './tensor.ts'
+export { asTensor, lastSize, nodeOf } from './tensor.ts'
 export { countOf, value, type Feed, type Feeds, type Numbers, type Value, type Weights } from './value.ts'
 export {
   constant,
@@ -8,6 +8,7 @@ export {
   fullLike,
   fullName,
   indexInput,
+  indexInputOf,
   input,
   inputOf,
   named,

@@ -2,7 +2,7 @@
  * The graph: immutable nodes that carry their op, inputs, attributes and shape. A tensor *is* its node; the types that users see
  * show only shape and kind, so that a hover reads Tensor<[577, 1024]>. Precision is not here: it is chosen when compiling.
  */
-import type { Shape } from '../shape/index.ts'
+import { ShapeError, type Dim, type Shape } from '../shape/index.ts'
 import type { Op } from './op.ts'
 import type { Init } from './initial.ts'
 
@@ -62,5 +62,11 @@ export type Node = Source | Constant | Applied
 
 /** The node behind a tensor. */
 export const nodeOf = (x: AnyTensor): Node => x as Node
+/** The size of the last axis, with its type: how wide a layer in a generic function is that keeps the width of x. */
+export const lastSize = <S extends Shape, C extends Dim>(x: Tensor<[...S, C]>): C => {
+  const size = x.shape.at(-1)
+  if (size !== undefined) return size as C
+  throw new ShapeError('lastSize', '... c', [x.shape], { why: 'needs at least one axis, has none', sizes: [1, 0] })
+}
 /** A node as whatever tensor its caller has proved it to be. */
 export const asTensor = <T extends AnyTensor>(n: Node): T => n as AnyTensor as T

@@ -2,9 +2,9 @@
 import type { Dim, Shape } from './dim.ts'
 
 export type Known<D extends Dim> = number extends D
-  ? '✗ not a literal: write `as const`, or give the size a name'
+  ? NotLiteral
   : string extends D
-    ? '✗ not a literal: write `as const`'
+    ? NotLiteral
     : IsUnion<D> extends true
       ? '✗ one of several sizes: give it a name'
       : D extends number
@@ -14,6 +14,7 @@ export type Known<D extends Dim> = number extends D
         : D extends `${string}${' ' | '+' | '*' | '(' | '.' | '✗'}${string}` | `${number}${string}` | ''
           ? `✗ '${D}' is not a name`
           : D
+type NotLiteral = '✗ not a literal: write `as const`, give the size a name, or use inputOf'
 export type KnownShape<S extends Shape> = { [K in keyof S]: S[K] extends Dim ? Known<S[K]> : never }
 type IsUnion<T, U = T> = T extends unknown ? ([U] extends [T] ? false : true) : never
 

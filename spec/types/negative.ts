@@ -158,7 +158,7 @@ neg('generic block', /'1024' is not assignable to type '768'/, null, () => <N ex
 // @ts-expect-error
 neg('generic sizes are not equal', /'M' is not assignable to type 'N'|'N' is not assignable to type 'M'/, null, () => <N extends Dim, M extends Dim>(a: Tensor<[N, 8]>, b: Tensor<[8, M]>) => matmul(b, a))
 // @ts-expect-error
-neg('size that tsc cannot see', /not a literal/, null, () => input('x', [Number('5'), 1024]))
+neg('size that tsc cannot see', /not a literal: write `as const`, give the size a name, or use inputOf/, null, () => input('x', [Number('5'), 1024]))
 // @ts-expect-error
 neg('box projector width', /'2880' is not assignable to type '2881'/, /2880, should be 2881/, () => pipe(input('b', ['boxes', 2880]), linear('fc', 4096, { from: 2881 })))
 // @ts-expect-error
