@@ -28,21 +28,28 @@ export type Pyramid<S extends Shape, C extends Four<Dim>, H extends Dim, W exten
 const eps = 1e-6
 const channelNorm = (name: string) => layerNorm(name, { eps, axis: -3 })
 
-/** One block on [..., C, H, W]: x + gamma · MLP(norm(depthwise(x))), the norm and the MLP over channels. */
-export const convNextBlock =
+const toFirst = rearrange('...s h w c -> ...s c h w')
+const toLast = rearrange('...s c h w -> ...s h w c')
+/** One block on [..., H, W, C], channels last, where the norm and the MLP want them. */
+const blockOfPixels =
   <const C extends number>(width: C) =>
-  <S extends Shape, H extends Dim, W extends Dim>(x: Tensor<[...S, C, H, W]>): Tensor<[...S, C, H, W]> => {
+  <S extends Shape, H extends Dim, W extends Dim>(x: Tensor<[...S, H, W, C]>): Tensor<[...S, H, W, C]> => {
     const change = pipe(
       x,
+      toFirst,
       conv2d('conv_dw', { out: width, kernel: 7, padding: 'same', groups: width }),
-      rearrange('...s c h w -> ...s h w c'),
+      toLast,
       layerNorm('norm', { eps }),
       scope('mlp', flow(linear('fc1', 4 * width), gelu, linear('fc2', width))),
       layerScale('gamma'),
-      rearrange('...s h w c -> ...s c h w'),
     )
     return add(x, change)
   }
+/** One block on [..., C, H, W]: x + gamma · MLP(norm(depthwise(x))), the norm and the MLP over channels. */
+export const convNextBlock =
+  <const C extends number>(width: C) =>
+  <S extends Shape, H extends Dim, W extends Dim>(x: Tensor<[...S, C, H, W]>): Tensor<[...S, C, H, W]> =>
+    pipe(x, toLast, blockOfPixels(width), toFirst)
 
 const downsample =
   <const C extends number>(width: C) =>
@@ -57,7 +64,12 @@ export const convNext = <const C extends Four<number>>({ depths, widths }: ConvN
       image: Tensor<[...S, 3, H, W]>,
     ): Pyramid<S, C, Conv<H, 4, 4>, Conv<W, 4, 4>> => {
       const stem = scope('stem', flow(tiles('0', { out: widths[0], kernel: 4 }), channelNorm('1')))
-      const blocks = (i: 0 | 1 | 2 | 3) => repeat('blocks', depths[i], convNextBlock(widths[i]))
+      const blocks =
+        (i: 0 | 1 | 2 | 3) =>
+        <T extends Shape, A extends Dim, B extends Dim, D extends number>(
+          x: Tensor<[...T, D, A, B]>,
+        ): Tensor<[...T, D, A, B]> =>
+          pipe(x, toLast, repeat('blocks', depths[i], blockOfPixels(widths[i] as number as D)), toFirst)
       const stage = (i: 1 | 2 | 3) => scope(`stages.${i}`, flow(scope('downsample', downsample(widths[i])), blocks(i)))
       const first = pipe(image, stem, scope('stages.0', blocks(0)))
       const second = stage(1)(first)

@@ -24,6 +24,8 @@ export interface KernelContext {
   readonly profile: DeviceProfile
   readonly root: Node
   readonly storageOf: (node: Node) => 'f32' | 'i32' | 'f16'
+  /** is it computed from weights alone, before the first run? */
+  readonly isFixed: (node: Node) => boolean
 }
 
 /** The element of `node` at an index, with what is inlined into `consumer` computed in place and the anchor's result given. */

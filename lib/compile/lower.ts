@@ -65,7 +65,7 @@ export const lower = (outputs: Outputs, options: LowerOptions): Lowered => {
   const emit = (node: Node): void => {
     // nothing to compute: an axis of length 0 would only divide by it
     if (size.prod(node.shape) === 0) return
-    const source = kernelOf({ fusion, profile, root: node, storageOf }, changed.has(node))
+    const source = kernelOf({ fusion, profile, root: node, storageOf, isFixed }, changed.has(node))
     for (const packed of source.packed ?? []) {
       const key = packingKey(packed)
       if (packings.has(key)) continue

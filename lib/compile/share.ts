@@ -3,24 +3,14 @@
  * takes longer to compile one than small work takes to run. So where kernels of small passes are equal but for their sizes, they become
  * one: sizes that differ are read from the block of sizes, the others stay as they are.
  */
-import { size, type Dim } from '../shape/index.ts'
+import type { Dim } from '../shape/index.ts'
 import type { Pass } from './pass.ts'
+import { aboutSize } from './usual.ts'
 
 /** A pass below both is small: its kernel's compilation outlasts it. */
 const smallFlops = 2e7
 const smallBytes = 4e6
-/** what a named size is taken for */
-const usual = 256
-const about = (d: Dim): number => {
-  if (typeof d === 'number') return d
-  const names = new Set(d.match(/[A-Za-z_][A-Za-z0-9_]*/g) ?? [])
-  try {
-    return size.evalDim(d, Object.fromEntries([...names].map(n => [n, usual])))
-  } catch {
-    return Number.POSITIVE_INFINITY // an obligation that the usual size does not meet: better left alone
-  }
-}
-const isSmall = (pass: Pass): boolean => about(pass.flops) < smallFlops && about(pass.bytes) < smallBytes
+const isSmall = (pass: Pass): boolean => aboutSize(pass.flops) < smallFlops && aboutSize(pass.bytes) < smallBytes
 
 /** A size in a kernel's text: as it is written, and what it is. */
 interface Hole {

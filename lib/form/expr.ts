@@ -164,7 +164,7 @@ export const unravel = (position: Expr, shape: readonly Dim[]): readonly Expr[] 
   let left = position
   for (let k = shape.length - 1; k >= 0; k--) {
     const size = sizeOf(shape[k] as Dim)
-    index.unshift(k === 0 ? left : modulo(left, size))
+    index.unshift(k === 0 && shape[0] !== 1 ? left : modulo(left, size))
     left = over(left, size)
   }
   return index

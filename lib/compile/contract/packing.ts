@@ -41,7 +41,8 @@ export const pack = (shape: Shape, element: (index: readonly Expr[]) => Expr): A
 /** an expression as text, with nodes by their number among the packing's inputs */
 const addressOf = (x: Expr, leaves: readonly Node[]): string =>
   JSON.stringify(x, (key, value: unknown) => (key === 'of' ? leaves.indexOf(value as Node) : value))
-const leavesOf = (x: Expr): readonly Node[] => {
+/** The nodes that an expression loads from. */
+export const leavesOf = (x: Expr): readonly Node[] => {
   const found = new Set<Node>()
   const visit = (y: Expr): void => {
     if (y.e === 'load') {

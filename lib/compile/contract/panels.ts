@@ -2,13 +2,13 @@
  * The fast schedule where loads are dear and shuffles cheap (lavapipe: a load costs about twenty multiply-adds). One subgroup of eight
  * makes 16 rows by 32 columns: a lane owns four columns, reads b as one vec4 a step from panels packed for that, and a arrives as one
  * vec4 a lane, handed round by subgroupShuffle. Weights are packed once (`prepare`); an operand that arrives at run time is packed by a
- * pass that counts.
+ * pass that counts: b always, a where it does not lie along k (patches of a convolution, a prime number of keys).
  */
-import { and, compare, literal, plus, select, sizeOf, times, type Expr } from '../../form/index.ts'
-import { size } from '../../shape/index.ts'
+import { and, axis, compare, literal, plus, select, sizeOf, times, type Expr } from '../../form/index.ts'
+import { size, type Dim } from '../../shape/index.ts'
 import { indent, printModule, type KernelSource } from '../kernel.ts'
 import { Block, widen, type Text } from '../wgsl.ts'
-import { pack } from './packing.ts'
+import { leavesOf, pack } from './packing.ts'
 import { alongK, type Problem } from './problem.ts'
 import { storeTile } from './tiles.ts'
 
@@ -20,8 +20,13 @@ export const panelsFit = (problem: Problem): boolean => {
   const { context, k, n, m } = problem
   const { tuning, subgroup } = context.profile
   if (tuning !== 'lavapipe' || subgroup[0] !== lanes || subgroup[1] !== lanes) return false
-  if (typeof k !== 'number' || k % 4 !== 0 || typeof n !== 'number' || n < width) return false
-  return !(typeof m === 'number' && m < 4) && alongK(problem, problem.a)
+  return typeof k === 'number' && typeof n === 'number' && n >= width && !(typeof m === 'number' && m < 4)
+}
+/** Numbers that are copied for one product of such operands, at every run. */
+export const panelsCopies = (problem: Problem): readonly Dim[] => {
+  const { batch, m, n, k, a, b, context } = problem
+  const rows = alongK(problem, a) ? [] : [size.prod([batch, m, k])]
+  return leavesOf(b).every(context.isFixed) ? rows : [...rows, size.prod([batch, n, k])]
 }
 
 export const panels = (problem: Problem): KernelSource => {
@@ -29,6 +34,11 @@ export const panels = (problem: Problem): KernelSource => {
   const deep = Math.ceil(Number(k) / width) * width
   const across = Math.ceil(Number(n) / width)
   const shape = [batch, across, deep, width]
+  const rowElement = (index: readonly Expr[]): Expr => {
+    const [b, mAt, kAt] = index as [Expr, Expr, Expr]
+    const x = problem.elementOfA(b, mAt, kAt)
+    return Number(k) === deep ? x : select(compare(kAt, '<', sizeOf(k)), x, literal(0))
+  }
   const element = (index: readonly Expr[]): Expr => {
     const [b, p, kAt, c] = index as [Expr, Expr, Expr, Expr]
     const nAt = plus(times(p, width), c)
@@ -39,14 +49,21 @@ export const panels = (problem: Problem): KernelSource => {
     return inside === undefined ? x : select(inside, x, literal(0))
   }
   const packed = pack(shape, element)
+  const rowsOfA = alongK(problem, problem.a) ? undefined : pack([batch, m, deep], rowElement)
   const rowTiles = size.floorDiv(size.add(m, rows - 1), rows)
   const count = size.prod([batch, rowTiles, across])
+  const at = (name: string, extent: Dim): Expr => axis(name, extent)
+  const a: Expr =
+    rowsOfA === undefined
+      ? problem.a
+      : { e: 'load', of: rowsOfA, index: [at('batch', batch), at('m', m), at('k', deep)] }
 
   const source = printModule({ ...context }, module => {
     const b = module.buffer(packed).at
     const aBlock = new Block(module, { axis: a => (a === 'm' ? 'm0 + r' : a), four: 'k' }, 'a_')
-    const [a] = aBlock.print(problem.a) as [Text]
-    const rest = Number(k) === deep ? widen(a).text : `select(vec4f(0.0), ${widen(a).text}, k < ${k})`
+    const [quad] = aBlock.print(a) as [Text]
+    const inside = Number(k) === deep || rowsOfA !== undefined
+    const rest = inside ? widen(quad).text : `select(vec4f(0.0), ${widen(quad).text}, k < ${k})`
     const { lines, wide } = storeTile(problem, module, rows, Number(n) % width !== 0)
     const each = Array.from({ length: rows }, (_, r) => r)
     const steps = each.map(
@@ -84,5 +101,5 @@ ${indent(lines)}
 `
     return { body, output: { wide }, grid: [count, 1, 1], enable: ['subgroups'] }
   })
-  return { ...source, packed: [packed] }
+  return { ...source, packed: rowsOfA === undefined ? [packed] : [packed, rowsOfA] }
 }

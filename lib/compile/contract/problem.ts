@@ -22,7 +22,8 @@ export interface Problem {
   readonly value: Expr
   readonly position: Expr
   readonly flops: Dim
-  /** the element of b at any (batch, n, k): for packing */
+  /** the element of a at any (batch, m, k), and of b at any (batch, n, k): for packing */
+  readonly elementOfA: (batch: Expr, m: Expr, k: Expr) => Expr
   readonly elementOfB: (batch: Expr, n: Expr, k: Expr) => Expr
 }
 
@@ -55,6 +56,10 @@ const arrange = (context: KernelContext, anchor: Applied, form: Contract, exchan
     value,
     position: positionIn(root, index),
     flops: size.mul(2, size.prod([batch, m, n, k])),
+    elementOfA: (batchAt, mAt, kAt) => {
+      const at = [unravel(batchAt, form.batch), unravel(mAt, mShape), unravel(kAt, form.k)] as const
+      return exchange ? form.b(load, ...at) : form.a(load, ...at)
+    },
     elementOfB: (batchAt, nAt, kAt) => {
       const at = [unravel(batchAt, form.batch), unravel(nAt, nShape), unravel(kAt, form.k)] as const
       return exchange ? form.a(load, ...at) : form.b(load, ...at)
@@ -63,7 +68,12 @@ const arrange = (context: KernelContext, anchor: Applied, form: Contract, exchan
 }
 
 /** Is this expression a run of four consecutive numbers, aligned, when `name` takes four consecutive values? For loads: one vec4. */
-export const runsAlong = (context: KernelContext, problem: Problem, name: 'm' | 'n' | 'k', x: Expr): boolean => {
+export const runsAlong = (
+  context: KernelContext,
+  problem: Problem,
+  name: 'batch' | 'm' | 'n' | 'k',
+  x: Expr,
+): boolean => {
   const extent = problem[name]
   if (typeof extent !== 'number' || extent % 4 !== 0) return false
   let along = false

@@ -3,10 +3,13 @@
  * multiply-adds on lavapipe, plus what compiling the kernel costs, since small work is done before a big kernel is compiled.
  * Numbers are measured on lavapipe for eight lanes (a load from a buffer 5 ns, a multiply-add 0.3 ns); a GPU's are in proportion.
  */
+import { size, type Dim } from '../../shape/index.ts'
 import type { KernelSource } from '../kernel.ts'
-import { panels, panelsFit } from './panels.ts'
+import { channels, channelsFit } from './channels.ts'
+import { panels, panelsCopies, panelsFit } from './panels.ts'
 import { alongK, runsAlong, type Problem } from './problem.ts'
 import { shared } from './shared.ts'
+import { aboutSize } from '../usual.ts'
 import { tiles } from './tiles.ts'
 
 export interface Schedule {
@@ -14,6 +17,8 @@ export interface Schedule {
   readonly fits: (problem: Problem) => boolean
   /** floats loaded from memory for one multiply-add */
   readonly loads: (problem: Problem) => number
+  /** numbers copied before it, at every run */
+  readonly copies?: (problem: Problem) => readonly Dim[]
   /** seconds that the driver takes to compile it */
   readonly compiling: number
   readonly make: (problem: Problem) => KernelSource
@@ -23,8 +28,11 @@ export const schedules: readonly Schedule[] = [
   {
     name: 'tiles',
     fits: () => true,
-    // four rows by four columns: eight vectors for sixteen products of four, or single numbers
-    loads: p => (alongK(p, p.a) && (alongK(p, p.b) || runsAlong(p.context, p, 'n', p.b)) ? 1 / 2 : 1),
+    // four rows by four columns: eight vectors for sixteen products of four; single numbers cost an address each
+    loads: p =>
+      alongK(p, p.a) && (alongK(p, p.b) || runsAlong(p.context, p, 'n', p.b))
+        ? 1 / 2
+        : 4 / Math.min(4, Number(p.m) || 4),
     compiling: 0.3,
     make: tiles,
   },
@@ -33,8 +41,17 @@ export const schedules: readonly Schedule[] = [
     fits: panelsFit,
     // 16 rows by 32 columns a subgroup: a is loaded once for 32 columns, b once for 16 rows
     loads: () => 1 / 32 + 1 / 16,
+    copies: panelsCopies,
     compiling: 2.5,
     make: panels,
+  },
+  {
+    name: 'channels',
+    fits: channelsFit,
+    // four positions share the factor of their channels
+    loads: () => 5 / 4,
+    compiling: 0.4,
+    make: channels,
   },
   {
     name: 'shared',
@@ -47,14 +64,12 @@ export const schedules: readonly Schedule[] = [
   },
 ]
 
-/** what named sizes are taken for when estimating */
-const usual = 256
 /** how many runs a kernel's compilation is spread over: drivers cache kernels, and equal layers share them */
 const runs = 100
 const seconds = (schedule: Schedule, problem: Problem): number => {
-  const sizes = [problem.batch, problem.m, problem.n, problem.k]
-  const products = sizes.reduce<number>((total, d) => total * (typeof d === 'number' ? d : usual), 1)
-  const nanoseconds = (products / 8) * (0.3 + 5 * schedule.loads(problem))
+  const products = aboutSize(size.prod([problem.batch, problem.m, problem.n, problem.k]))
+  const copied = aboutSize(size.sum(schedule.copies?.(problem) ?? []))
+  const nanoseconds = (products / 8) * (0.3 + 5 * schedule.loads(problem)) + (copied / 8) * 10
   return nanoseconds * 1e-9 * runs + schedule.compiling
 }
 
