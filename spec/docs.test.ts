@@ -37,6 +37,11 @@ const programOf = (page: string): string => {
   })
   return [`${oneImportEach(imports)}; export {}; ${lines[0]}`, ...lines.slice(1)].join('\n')
 }
+/** Blocks that show a file of the project, ```ts ops/x.ts: all of it, or some lines of it. */
+const shown = pages.flatMap(page => {
+  const blocks = readFileSync(join(root, page), 'utf8').matchAll(/^```ts (\S+\.ts)\n(.*?)^```$/gms)
+  return Array.from(blocks, ([, file = '', text = '']) => ({ page, file, text }))
+})
 /** Blocks that can be read on their own may import a name again. */
 const oneImportEach = (imports: readonly string[]): string => {
   const seen = new Set<string>()
@@ -73,6 +78,9 @@ beforeAll(() => {
 
 describe('pages', () => {
   it('has the page that shows everything', () => expect(programs.map(p => p.page)).toContain('docs/everything.md'))
+  it.each(shown)('$page shows $file as it is', ({ file, text }) => {
+    expect(readFileSync(join(root, file), 'utf8')).toContain(text)
+  })
   it('type-check', { timeout: 120_000 }, async () => {
     const tsc = join(root, 'node_modules/@typescript/native/bin/tsc')
     const run = promisify(execFile)(process.execPath, [tsc, '-p', folder], { cwd: folder })
