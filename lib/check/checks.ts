@@ -28,6 +28,7 @@ import {
   numbersOf,
   resized,
   tensorOf,
+  type Built,
   type Instance,
 } from './instance.ts'
 import { differs, shareOf, shares } from './tolerances.ts'
@@ -221,7 +222,6 @@ const gradientRight: Check = {
     return quotients(op, instance, node, 3)
   },
 }
-const step = 1e-5
 /**
  * One random direction for each input. Where the quotient itself is unsettled (the step crosses a kink) other numbers are tried; a
  * gradient that is wrong where the function is smooth is wrong at once.
@@ -242,27 +242,89 @@ const quotients = (op: Op, instance: Instance, node: Applied, tries: number): Wr
       const moved = values.map((v, j) => (j === at ? movedBy(v, direction, t) : v))
       return dot(cotangent.data, valueOf(tensorOf(node), asFeeds(moved)).data)
     }
-    const [a, b, middle, c, d] = [along(-2 * step), along(-step), along(0), along(step), along(2 * step)] as const
-    const quotient = (8 * (c - b) - (d - a)) / (12 * step)
-    const said = dot(gradient.data, direction.data)
-    const off = Math.abs(said - quotient)
-    const size =
-      dot(gradient.data.map(Math.abs), direction.data.map(Math.abs)) + Math.abs(quotient) + Math.abs(middle) / 1000
-    if (off <= shares.quotient * Math.max(size, 1e-3)) continue
-    const slopes = [b - a, middle - b, c - middle, d - c].map(rise => rise / step)
-    if (Math.max(...slopes) - Math.min(...slopes) > off / 2) settled = false
-    wrong.push(`the gradient for input ${k} says ${said} along a direction, the difference quotient ${quotient}`)
+    const found = slope(along, [gradient], [direction])
+    if (found === undefined) continue
+    if (!found.settled) settled = false
+    wrong.push(`the gradient for input ${k} says ${found.said}`)
   }
   return settled || tries === 0 ? wrong : quotients(op, { ...instance, seed: instance.seed + 1 }, node, tries - 1)
 }
+const step = 1e-5
+/**
+ * What a gradient says of a direction and what the difference quotient along it says, where they differ; settled when the function
+ * is smooth over the steps.
+ */
+const slope = (
+  along: (t: number) => number,
+  gradients: readonly Value[],
+  directions: readonly Value[],
+): { readonly said: string; readonly settled: boolean } | undefined => {
+  const [a, b, middle, c, d] = [along(-2 * step), along(-step), along(0), along(step), along(2 * step)] as const
+  const quotient = (8 * (c - b) - (d - a)) / (12 * step)
+  const said = total(gradients.map((g, k) => dot(g.data, directions[k]!.data)))
+  const terms = gradients.map((g, k) => dot(g.data.map(Math.abs), directions[k]!.data.map(Math.abs)))
+  const off = Math.abs(said - quotient)
+  const size = total(terms) + Math.abs(quotient) + Math.abs(middle) / 1000
+  if (off <= shares.quotient * Math.max(size, 1e-3)) return undefined
+  const slopes = [b - a, middle - b, c - middle, d - c].map(rise => rise / step)
+  const spread = Math.max(...slopes) - Math.min(...slopes)
+  return { said: `${said} along a direction, the difference quotient ${quotient}`, settled: spread <= off / 2 }
+}
+const total = (xs: readonly number[]): number => xs.reduce((a, b) => a + b, 0)
 const movedBy = (v: Value, direction: Value, t: number): Value => ({
   ...v,
   data: Float64Array.from(v.data, (x, i) => x + t * direction.data[i]!),
 })
 const dot = (a: ArrayLike<number>, b: ArrayLike<number>): number => {
-  let total = 0
-  for (let i = 0; i < a.length; i++) total += a[i]! * b[i]!
-  return total
+  let sum = 0
+  for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!
+  return sum
+}
+
+const gradientAgain: Check = {
+  title: 'the gradient of its gradient agrees with a difference quotient',
+  appliesTo: op => gradientRight.appliesTo(op) && (op.gradient !== undefined || op.meaning !== undefined),
+  on: (op, instance) => {
+    const node = build(op, instance)
+    return node.kind === 'float' && node.inputs.some(x => x.kind === 'float') ? again(op, instance, node, 3) : []
+  },
+}
+/**
+ * The gradient is a function of the cotangent of the output and of the inputs. Its own gradient is held to a quotient along one random
+ * direction of all of them together, but for inputs that have no gradient; kinks as above.
+ */
+const again = (op: Op, instance: Instance, node: Built, tries: number): Wrong => {
+  const values = numbersOf(op, instance)
+  if (values === undefined || outsideDomain(valueOf(tensorOf(node), asFeeds(values))) !== undefined) return []
+  const { seed } = instance
+  const numbers = (x: Node, k: number): Value => noise(x.shape as readonly number[], seed + k)
+  const dy = inputSource('dy', node.shape, 'float')
+  const floats = node.inputs.filter(x => x.kind === 'float')
+  const made = pullback([tensorOf(node)], [tensorOf(dy)], floats.map(tensorOf))
+  const sources = [...floats.filter((_, k) => !isZero(made[k]!)), dy]
+  const gradients = made.filter(g => !isZero(g))
+  if (gradients.length === 0) return []
+  const cots = gradients.map((g, k) => inputSource(`cot${k}`, g.shape as Shape, 'float'))
+  const second = pullback(gradients, cots.map(tensorOf), sources.map(tensorOf))
+  // all sources are outputs too, so that every feed is read: a gradient need not depend on all of them
+  const given = Object.fromEntries([...node.inputs, dy, ...cots].map(x => [x.name, tensorOf(x)]))
+  const drawn = Object.fromEntries([dy, ...cots].map((x, k) => [x.name, numbers(x, k)]))
+  const inputs = Object.fromEntries(node.inputs.map((x, k) => [x.name, values[k]!]))
+  const feeds = { ...inputs, ...drawn }
+  const all = (outputs: readonly AnyTensor[], at: Feeds): readonly Value[] => {
+    const got = valuesOf({ ...given, ...Object.fromEntries(outputs.map((x, k) => [`${k}`, x])) }, at)
+    return outputs.map((_, k) => got[k]!)
+  }
+  const directions = sources.map((x, k) => numbers(x, k + 100))
+  const along = (t: number): number => {
+    const moved = sources.map((x, k) => [x.name, movedBy(feeds[x.name]!, directions[k]!, t)] as const)
+    const got = all(gradients, { ...feeds, ...Object.fromEntries(moved) })
+    return total(cots.map((cot, k) => dot(drawn[cot.name]!.data, got[k]!.data)))
+  }
+  const found = slope(along, all(second, feeds), directions)
+  if (found === undefined) return []
+  if (!found.settled && tries > 0) return again(op, { ...instance, seed: seed + 1 }, node, tries - 1)
+  return [`the gradient of its gradient says ${found.said}`]
 }
 
 const gradientNamed: Check = {
@@ -374,6 +436,7 @@ export const checks = {
   shape: shapePredicted,
   meaning: sameMeaning,
   gradient: gradientRight,
+  'gradient of gradient': gradientAgain,
   'gradient, named': gradientNamed,
   laws: lawful,
   refusals: refusalsSpeak,

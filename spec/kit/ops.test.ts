@@ -6,7 +6,12 @@ import { checkOp, checksFor, type CheckName, type Op } from 'sluice'
 import { drawFrom, seed } from './draw.ts'
 
 /** How many instances a check sees; those that cost more see fewer. */
-const runs: Partial<Record<CheckName, number>> = { gradient: 8, 'gradient, named': 5, edges: 2 }
+const runs: Partial<Record<CheckName, number>> = {
+  gradient: 8,
+  'gradient of gradient': 4,
+  'gradient, named': 5,
+  edges: 2,
+}
 
 /** Nothing is wrong with any instance; else the smallest that fails, what is wrong, and the seed. */
 const holds = async (op: Op, check: CheckName): Promise<void> => {

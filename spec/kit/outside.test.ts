@@ -102,6 +102,11 @@ describe('what is wrong is found', () => {
       return [[n], [n]]
     },
   }
+  const tripleSquare = op('tripleSquare', {
+    rule: '...s -> ...s',
+    reference: ([x]) => x!.data.map(v => 3 * v * v),
+    gradient: dy => [dy],
+  })
   const literalOnly: Rule = {
     sentence: () => 'n -> n',
     infer: ([x = []]) => (typeof x[0] === 'number' ? x : ([1] as Shape)),
@@ -135,6 +140,15 @@ describe('what is wrong is found', () => {
         kinds: 'float, float -> float',
         ...times,
         gradient: (dy, { inputs: [, b] }) => [mul(dy, b!)],
+      }),
+    ],
+    [
+      'a gradient that is right and does not differentiate again',
+      'gradient of gradient',
+      op('cube', {
+        rule: '...s -> ...s',
+        reference: ([x]) => x!.data.map(v => v ** 3),
+        gradient: (dy, { inputs: [x] }) => [mul(dy, tripleSquare(x!))],
       }),
     ],
     [
