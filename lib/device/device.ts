@@ -27,6 +27,8 @@ export interface DeviceOptions {
 export interface DeviceCounters {
   readonly pipelines: number
   readonly submits: number
+  /** bytes that programs have read back */
+  readonly readBack: number
   /** buffers alive, and their bytes */
   readonly buffers: number
   readonly bytes: number
@@ -52,6 +54,14 @@ export interface Device {
   readonly guarded: <A>(what: string, work: () => A) => Promise<E.Either<SluiceError, A>>
   /** The answer of a promise of the device; Left when the device is lost or the signal fires first. */
   readonly settled: <A>(what: string, promise: Promise<A>, signal?: AbortSignal) => Promise<E.Either<SluiceError, A>>
+  /** What is made of the first bytes of a staging buffer, once they are there. */
+  readonly mapped: <A>(
+    what: string,
+    buffer: GPUBuffer,
+    bytes: number,
+    use: (range: ArrayBuffer) => A,
+    signal?: AbortSignal,
+  ) => Promise<E.Either<SluiceError, A>>
   /** Frees all memory and ends the device, unless it was given by the caller. */
   readonly dispose: () => void
 }
@@ -126,7 +136,7 @@ const wrap = (gpu: GPUDevice, own: boolean, override: Partial<DeviceProfile>): D
   const profile = { ...profileOf(gpu), ...override }
   const { adapterInfo: info } = gpu
   const alive = new Map<GPUBuffer, number>()
-  const done = { submits: 0, bytes: 0 }
+  const done = { submits: 0, bytes: 0, readBack: 0 }
   const nap = profile.tuning === 'gpu' ? 0.1 : 1
   let lostBy: DeviceError | undefined
   const waiting = new Set<(error: DeviceError) => void>()
@@ -185,7 +195,7 @@ const wrap = (gpu: GPUDevice, own: boolean, override: Partial<DeviceProfile>): D
     gpu,
     name: info.description || info.device || info.architecture || info.vendor || 'unnamed adapter',
     profile,
-    counters: () => ({ pipelines: pipelines.count(), submits: done.submits, buffers: alive.size, bytes: done.bytes }),
+    counters: () => ({ ...done, pipelines: pipelines.count(), buffers: alive.size }),
     pipelines,
     lost: () => lostBy,
     allocate: (label, size, usage) => {
@@ -202,6 +212,14 @@ const wrap = (gpu: GPUDevice, own: boolean, override: Partial<DeviceProfile>): D
     },
     guarded,
     settled,
+    mapped: async (what, buffer, bytes, use, signal) => {
+      const ready = await settled(what, buffer.mapAsync(GPUMapMode.READ, 0, bytes), signal)
+      if (E.isLeft(ready)) return ready
+      const made = use(buffer.getMappedRange(0, bytes))
+      buffer.unmap()
+      done.readBack += bytes
+      return E.right(made)
+    },
     dispose: () => {
       lose('the device was disposed of')
       for (const buffer of [...alive.keys()]) free(buffer)

@@ -60,6 +60,8 @@ export interface Program {
   readonly profile: (feeds?: Feeds, options?: ProfileOptions) => Door<Profile>
   readonly readState: (name: string) => Door<Value>
   readonly writeState: (name: string, value: Value) => Door<void>
+  /** All states as they were at first. */
+  readonly reset: Door<void>
   /** Other weights in place of those loaded. */
   readonly reload: (weights: WeightSource) => Door<void>
   /** Frees all memory of the program; the device stays. */
@@ -143,9 +145,10 @@ interface Parts {
   readonly own: OwnMemory
   /** checks and uploads weights, and packs them */
   readonly place: (weights: WeightSource) => Promise<E.Either<SluiceError, void>>
+  readonly upload: Upload
 }
 
-const programOf = ({ lowered, device, planner, kernels, pipelines, own, place }: Parts): Program => {
+const programOf = ({ lowered, device, planner, kernels, pipelines, own, place, upload }: Parts): Program => {
   const { buffers, passes, outputs, next } = lowered
   const memory = runMemory(device, planner, passes, pipelines, own)
   const results = readBack(device)
@@ -159,6 +162,7 @@ const programOf = ({ lowered, device, planner, kernels, pipelines, own, place }:
       b.holds.what === 'state' ? [[b.holds.source.name, { buffer: b, source: b.holds.source }]] : [],
     ),
   )
+  const stateBuffers = [...states.values()].map(({ buffer }) => buffer)
 
   interface Started {
     readonly bound: Bound
@@ -316,6 +320,7 @@ const programOf = ({ lowered, device, planner, kernels, pipelines, own, place }:
     profile: (feeds = {}, options = {}) => profile(feeds, options),
     readState,
     writeState,
+    reset: exclusive(() => fill(stateBuffers, device, own, upload)),
     reload: weights => exclusive(() => place(weights)),
     dispose: () => {
       disposed = deviceError('device lost', 'the program was disposed of. Next step: load it again')
@@ -326,19 +331,31 @@ const programOf = ({ lowered, device, planner, kernels, pipelines, own, place }:
   }
 }
 
-/** States and tables as they are at first. */
-const fill = async (lowered: Lowered, device: Device, own: OwnMemory, upload: Upload) => {
-  for (const buffer of lowered.buffers) {
+/** States and tables as they are at first. Zeros do not come from the host. */
+const fill = async (
+  buffers: readonly BufferPlan[],
+  device: Device,
+  own: OwnMemory,
+  upload: Upload,
+): Promise<E.Either<SluiceError, void>> => {
+  for (const buffer of buffers) {
     const { holds, storage, label } = buffer
     if (holds.what !== 'state' && holds.what !== 'table') continue
     const place = await device.guarded(`memory for '${label}'`, () => own.get(buffer))
     if (E.isLeft(place)) return place
+    const clear = (): void => {
+      const encoder = device.gpu.createCommandEncoder()
+      encoder.clearBuffer(place.right)
+      device.submit(encoder.finish())
+    }
+    const write = (values: readonly number[]): void =>
+      writeBytes(device, place.right, 0, toBytes(Float64Array.from(values), storage))
     const filled =
-      holds.what === 'state'
-        ? await upload(buffer, place.right, holds.source, 'initial')()
-        : await device.guarded(label, () =>
-            writeBytes(device, place.right, 0, toBytes(Float64Array.from(holds.values), storage)),
-          )
+      holds.what === 'table'
+        ? await device.guarded(label, () => write(holds.values))
+        : holds.source.init?.init === 'zeros'
+          ? await device.guarded(label, clear)
+          : await upload(buffer, place.right, holds.source, 'initial')()
     if (E.isLeft(filled)) return filled
   }
   return E.right(undefined)
@@ -387,8 +404,8 @@ export const load =
       const ground = { device, lowered, planner: preparePlanner, plan, pipelines, memory: own, isKept, upload }
       return prepareWeights({ ...ground, signal, onProgress }, assignment.right)
     }
-    const program = programOf({ lowered, device, planner, kernels, pipelines, own, place })
-    const filled = await fill(lowered, device, own, upload)
+    const program = programOf({ lowered, device, planner, kernels, pipelines, own, place, upload })
+    const filled = await fill(buffers, device, own, upload)
     const placed = E.isLeft(filled) ? filled : await place(weights)
     if (E.isRight(placed)) return E.right(program)
     program.dispose()

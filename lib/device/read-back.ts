@@ -43,23 +43,19 @@ export const readBack = (device: Device): ReadBack => {
       }
     },
     bytes: async (what, signal) => {
-      const { queue } = device.gpu
       const total = lengths.reduce((a, b) => a + b, 0)
-      const done =
-        total === 0 || staging === undefined
-          ? queue.onSubmittedWorkDone().then(() => undefined)
-          : staging.mapAsync(GPUMapMode.READ, 0, total).then(() => undefined)
-      const mapped = await device.settled(what, done, signal)
-      if (E.isLeft(mapped)) {
-        // still being mapped: the next run must not find it so
-        dispose()
-        return mapped
+      const split = (range: ArrayBuffer): readonly ArrayBuffer[] => {
+        let at = 0
+        return lengths.map(length => range.slice(at, (at += length)))
       }
-      const range = total === 0 ? new ArrayBuffer(0) : (staging as GPUBuffer).getMappedRange(0, total)
-      let at = 0
-      const parts = lengths.map(length => range.slice(at, (at += length)))
-      if (total > 0) staging?.unmap()
-      return E.right(parts)
+      if (total === 0 || staging === undefined) {
+        const done = await device.settled(what, device.gpu.queue.onSubmittedWorkDone(), signal)
+        return E.map(() => split(new ArrayBuffer(0)))(done)
+      }
+      const parts = await device.mapped(what, staging, total, split, signal)
+      // still being mapped: the next run must not find it so
+      if (E.isLeft(parts)) dispose()
+      return parts
     },
     dispose,
   }

@@ -49,3 +49,25 @@ it('writes nothing beyond its end', async () => {
   expect(E.isRight(held) && Array.from(held.right.data).reduce((a, b) => a + b, 0)).toBe(8)
   program.right.dispose()
 })
+it('is as it was at first after a reset, also where that is not zero', async () => {
+  const scaled = state('scaled', [2], { init: 'constant', value: 3 })
+  const outputs = { total: sum(0)(grown), twice: add(scaled, scaled) }
+  const program = await compile(outputs, {
+    next: [
+      [cache, grown],
+      [scaled, outputs.twice],
+    ],
+  })()
+  if (E.isLeft(program)) throw new Error(program.left.message)
+  const held = async (): Promise<readonly number[]> => {
+    const read = [await program.right.readState('cache')(), await program.right.readState('scaled')()]
+    return read.flatMap(value => (E.isRight(value) ? [...value.right.data] : []))
+  }
+  const first = await held()
+  expect(first).toEqual([...new Array(48).fill(0), 3, 3])
+  await program.right.run({ rows: value([1, 8], new Float32Array(8).fill(7)), at: value([1], [2], 'index') })()
+  expect((await held()).filter(x => x !== 0)).toEqual([7, 7, 7, 7, 7, 7, 7, 7, 6, 6])
+  expect(E.isRight(await program.right.reset())).toBe(true)
+  expect(await held()).toEqual(first)
+  program.right.dispose()
+})
