@@ -5,6 +5,7 @@ import {
   compile,
   formatProfile,
   interrupted,
+  updates,
   type CompileOptions,
   type Door,
   type Profile,
@@ -144,9 +145,10 @@ const profiling =
           program.run(feeds, { signal }),
           TE.tap(() => TE.map((profile: Profile) => profiles.set(name, profile))(program.profile(feeds, { signal }))),
         ),
+      reset: program.reset,
       dispose: program.dispose,
     })
-    return TE.map(prepared)(compile(outputs, { ...options, weights }))
+    return TE.map(prepared)(compile(outputs, { ...options, weights, next: updates(outputs) }))
   }
 
 export const profile = command({

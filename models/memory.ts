@@ -10,8 +10,8 @@ import type { Attend } from './llama.ts'
 
 /**
  * Attends to up to `capacity` tokens, those of earlier runs with them. `position` [1] is how many were read before: keys and values of
- * these tokens are written from there on, and what stood there is forgotten. Slots beyond are zero or of texts before, and hidden, as is
- * everything later than a query. That position + tokens <= capacity is the caller's to keep. Leading axes are literal sizes.
+ * these tokens are written from there on, and what stood there is forgotten. Slots beyond are later than every query, and hidden: they may
+ * hold any numbers. That position + tokens <= capacity is the caller's to keep. Leading axes are literal sizes.
  */
 export const remembering = (capacity: number, position: Index<[1]>): Attend => {
   const first = loosely(rearrange)('1 -> ')(position)

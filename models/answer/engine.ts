@@ -26,6 +26,8 @@ export type Values = Readonly<Record<string, Value>>
 export interface Prepared {
   /** the outputs, or `only` some of them */
   readonly run: (feeds: Feeds, options?: RunOptions) => Door<Values>
+  /** all states as they were at first */
+  readonly reset: Door<void>
   readonly dispose: () => void
 }
 export type Engine = (outputs: Outputs, weights: ReadonlyMap<string, TensorEntry>) => Door<Prepared>
@@ -34,7 +36,7 @@ export type Engine = (outputs: Outputs, weights: ReadonlyMap<string, TensorEntry
 export const onDevice =
   (options: Omit<CompileOptions, 'weights' | 'next'> = {}): Engine =>
   (outputs, weights) =>
-    TE.map(({ run, dispose }: Program): Prepared => ({ run, dispose }))(
+    TE.map(({ run, reset, dispose }: Program): Prepared => ({ run, reset, dispose }))(
       compile(outputs, { ...options, weights, next: updates(outputs) }),
     )
 
@@ -64,5 +66,9 @@ export const byReference: Engine = (outputs, weights) => async () => {
       for (const name of Object.keys(next)) read.set(name, values.right[name]!)
       return E.right(Object.fromEntries(only.map(name => [name, values.right[name]!])))
     }
-  return E.right({ run, dispose: () => {} })
+  const reset: Door<void> = async () => {
+    for (const name of Object.keys(next)) read.delete(name)
+    return E.right(undefined)
+  }
+  return E.right({ run, reset, dispose: () => {} })
 }

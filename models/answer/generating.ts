@@ -43,6 +43,8 @@ export const generate =
     if (E.isLeft(choice)) return choice
     const { outputs, pick } = choice.right
     const only = keepRows ? [...outputs, 'logits'] : outputs
+    const forgotten = await reader.forget()
+    if (E.isLeft(forgotten)) return forgotten
     const asked = [...text.before, ...text.after]
     const generated: number[] = []
     const rows: Value[] = []

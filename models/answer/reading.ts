@@ -69,6 +69,8 @@ const nextToken = (llm: LlamaConfig, capacity: number): Outputs => {
 export interface Reader {
   /** most tokens that it remembers */
   readonly capacity: number
+  /** A new text: nothing of what was read before is left. */
+  readonly forget: Door<void>
   /**
    * Reads a text after `position` tokens that were read before; gives some of the outputs `logits`, `token`, `candidates`, `scores`.
    * Errors: `limit` where the memory is too small; those of running.
@@ -82,6 +84,7 @@ const piece = 256
 
 const readerOf = (llm: LlamaConfig, capacity: number, prepared: Prepared): Reader => ({
   capacity,
+  forget: prepared.reset,
   read: (text, position, only, signal) => async () => {
     const length = lengthOf(text)
     if (position + length > capacity) return E.left(tooLong(position + length, capacity, llm.positions))
