@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { runNotebook } from '../examples/notebook.ts'
+import { opsPage, opsPageFile } from '../examples/ops-page.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const folder = join(root, 'out/docs')
@@ -80,6 +81,9 @@ describe('pages', () => {
   it('has the page that shows everything', () => expect(programs.map(p => p.page)).toContain('docs/everything.md'))
   it.each(shown)('$page shows $file as it is', ({ file, text }) => {
     expect(readFileSync(join(root, file), 'utf8')).toContain(text)
+  })
+  it(`${opsPageFile} is what npm run docs:ops prints`, () => {
+    expect(readFileSync(join(root, opsPageFile), 'utf8')).toBe(opsPage())
   })
   it('type-check', { timeout: 120_000 }, async () => {
     const tsc = join(root, 'node_modules/@typescript/native/bin/tsc')
