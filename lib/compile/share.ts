@@ -11,6 +11,8 @@ import { aboutSize } from './usual.ts'
 const smallFlops = 2e7
 const smallBytes = 4e6
 const isSmall = (pass: Pass): boolean => aboutSize(pass.flops) < smallFlops && aboutSize(pass.bytes) < smallBytes
+/** Packing runs once, or beside a product that takes far longer: constants in it gain nothing. */
+const isCopy = (pass: Pass): boolean => pass.flops === 0
 
 /** A size in a kernel's text: as it is written, and what it is. */
 interface Hole {
@@ -71,11 +73,11 @@ const merged = (passes: readonly Pass[], cuts: readonly Cut[]): readonly Pass[] 
   return passes.map((pass, p) => ({ ...pass, wgsl, sizes: columns.map(values => values[p] as Dim) }))
 }
 
-/** The same passes on fewer kernels; large ones keep theirs. */
+/** The same passes on fewer kernels; large ones that compute keep theirs. */
 export const shareKernels = (passes: readonly Pass[]): readonly Pass[] => {
   const groups = new Map<string, { readonly pass: Pass; readonly at: number; readonly cut: Cut }[]>()
   passes.forEach((pass, at) => {
-    if (!isSmall(pass)) return
+    if (!isSmall(pass) && !isCopy(pass)) return
     const made = cut(pass)
     const key = made.parts.join('#')
     const group = groups.get(key) ?? []

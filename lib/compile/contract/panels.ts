@@ -1,8 +1,8 @@
 /**
  * The fast schedule where loads are dear and shuffles cheap (lavapipe: a load costs about twenty multiply-adds). One subgroup of eight
  * makes 16 rows by 32 columns: a lane owns four columns, reads b as one vec4 a step from panels packed for that, and a arrives as one
- * vec4 a lane, handed round by subgroupShuffle. Weights are packed once (`prepare`); an operand that arrives at run time is packed by a
- * pass that counts: b always, a where it does not lie along k (patches of a convolution, a prime number of keys).
+ * vec4 a lane, handed round by subgroupShuffle. b are weights, packed once (`prepare`); where a does not lie along k, as the patches of a
+ * convolution, its rows are copied so by a pass that counts.
  */
 import { and, axis, compare, literal, plus, select, sizeOf, times, type Expr } from '../../form/index.ts'
 import { size, type Dim } from '../../shape/index.ts'
@@ -17,17 +17,15 @@ const rows = 16
 const width = 4 * lanes
 /** Does the schedule fit the device and the problem? */
 export const panelsFit = (problem: Problem): boolean => {
-  const { context, k, n, m } = problem
+  const { context, b, k, n, m } = problem
   const { tuning, subgroup } = context.profile
   if (tuning !== 'lavapipe' || subgroup[0] !== lanes || subgroup[1] !== lanes) return false
-  return typeof k === 'number' && typeof n === 'number' && n >= width && !(typeof m === 'number' && m < 4)
+  const wide = typeof k === 'number' && typeof n === 'number' && n >= width
+  return wide && !(typeof m === 'number' && m < 4) && leavesOf(b).every(context.isFixed)
 }
-/** Numbers that are copied for one product of such operands, at every run. */
-export const panelsCopies = (problem: Problem): readonly Dim[] => {
-  const { batch, m, n, k, a, b, context } = problem
-  const rows = alongK(problem, a) ? [] : [size.prod([batch, m, k])]
-  return leavesOf(b).every(context.isFixed) ? rows : [...rows, size.prod([batch, n, k])]
-}
+/** Numbers of a that are copied for one product, at every run: none where a lies along k. */
+export const panelsCopies = (problem: Problem): Dim =>
+  alongK(problem, problem.a) ? 0 : size.prod([problem.batch, problem.m, problem.k])
 
 export const panels = (problem: Problem): KernelSource => {
   const { context, batch, m, n, k } = problem

@@ -18,7 +18,7 @@ export interface Schedule {
   /** floats loaded from memory for one multiply-add */
   readonly loads: (problem: Problem) => number
   /** numbers copied before it, at every run */
-  readonly copies?: (problem: Problem) => readonly Dim[]
+  readonly copies?: (problem: Problem) => Dim
   /** seconds that the driver takes to compile it */
   readonly compiling: number
   readonly make: (problem: Problem) => KernelSource
@@ -59,7 +59,7 @@ export const schedules: readonly Schedule[] = [
       context.profile.tuning === 'gpu' && !(typeof m === 'number' && m < 8) && !(typeof n === 'number' && n < 8),
     // 32 by 32 a workgroup
     loads: () => 1 / 16,
-    compiling: 0.3,
+    compiling: 0.5,
     make: shared,
   },
 ]
@@ -68,7 +68,7 @@ export const schedules: readonly Schedule[] = [
 const runs = 100
 const seconds = (schedule: Schedule, problem: Problem): number => {
   const products = aboutSize(size.prod([problem.batch, problem.m, problem.n, problem.k]))
-  const copied = aboutSize(size.sum(schedule.copies?.(problem) ?? []))
+  const copied = aboutSize(schedule.copies?.(problem) ?? 0)
   const nanoseconds = (products / 8) * (0.3 + 5 * schedule.loads(problem)) + (copied / 8) * 10
   return nanoseconds * 1e-9 * runs + schedule.compiling
 }
