@@ -16,7 +16,15 @@ import { doctor } from '../lib/node/doctor.ts'
 import { writeAtomically } from '../lib/node/files.ts'
 import { writeSafetensors } from '../lib/weights/safetensors.ts'
 import { floatTensor, wholeTensor, type TensorEntry } from '../lib/weights/tensor-file.ts'
-import { ask as answerTo, load, onDevice, type Answer, type Engine, type Question } from '../models/index.ts'
+import {
+  ask as answerTo,
+  load,
+  onDevice,
+  type Answer,
+  type Engine,
+  type Question,
+  type Sampling,
+} from '../models/index.ts'
 import { folder, given } from './model.ts'
 import { note, print, progress, signal } from './terminal.ts'
 
@@ -76,6 +84,13 @@ const dumped = (file: string | undefined, { stages }: Answer): Door<boolean> =>
         }),
       )
 
+const drawing = (long: string, description: string) => option({ long, type: optional(number), description })
+/** How words are drawn, where anything was said of it; the likeliest otherwise. */
+const samplingOf = (given: Record<keyof Sampling, number | undefined>): { readonly sampling?: Sampling } => {
+  const said = Object.entries(given).filter(([, setting]) => setting !== undefined)
+  return said.length === 0 ? {} : { sampling: Object.fromEntries(said) }
+}
+
 export const ask = command({
   name: 'ask',
   description: 'Answer a question about a picture, word by word',
@@ -89,6 +104,14 @@ export const ask = command({
       type: optional(number),
       description: "longest answer, in tokens; the folder's own unless given",
     }),
+    temperature: drawing(
+      'temperature',
+      'draw words instead of taking the likeliest; below 1 likely ones become likelier',
+    ),
+    topK: drawing('top-k', 'draw from so many of the likeliest words, 64 at most'),
+    topP: drawing('top-p', 'draw from the fewest words that have this share of the probability'),
+    repetitionPenalty: drawing('repetition-penalty', 'above 1, words that were used become less likely'),
+    seed: drawing('seed', 'the same seed draws the same words; 0 unless given'),
     dump: option({
       long: 'dump',
       type: optional(string),
@@ -107,7 +130,7 @@ export const ask = command({
         'sluice ask DIR street.jpg "How many cars?" --boxes street.boxes.json --max-new-tokens 5 --dump out.safetensors',
     },
   ],
-  handler: ({ folder, image, prompt, boxes, most, dump }) => {
+  handler: ({ folder, image, prompt, boxes, most, dump, ...drawn }) => {
     const question: Question = { image, prompt, ...given('boxes', boxes) }
     const bars = shown()
     const words = stream()
@@ -120,6 +143,7 @@ export const ask = command({
         words.grow(text)
       },
       ...given('maxNewTokens', most),
+      ...samplingOf(drawn),
     }
     return F.pipe(
       load(folder),
@@ -143,7 +167,12 @@ const profiling =
       run: (feeds: Parameters<Program['run']>[0]): ReturnType<Program['run']> =>
         F.pipe(
           program.run(feeds, { signal }),
-          TE.tap(() => TE.map((profile: Profile) => profiles.set(name, profile))(program.profile(feeds, { signal }))),
+          TE.tap(() =>
+            // of a long question that is read in pieces, the first
+            profiles.has(name)
+              ? TE.right(profiles)
+              : TE.map((profile: Profile) => profiles.set(name, profile))(program.profile(feeds, { signal })),
+          ),
         ),
       reset: program.reset,
       dispose: program.dispose,

@@ -13,6 +13,7 @@ import { answerOf, endingOf, markerIds, promptIds, promptText, templates, type M
 import { onDevice, type Engine, type Outputs, type Prepared, type Values } from './engine.ts'
 import { generate, type GenerateOptions } from './generating.ts'
 import { feedsOf, lengthOf, plainText, readers, sequenceOf, whole, type Readers, type Text } from './reading.ts'
+import { choiceBy } from './sampling.ts'
 import { joined, joinFrames, rowStages, stagesIn } from './stages.ts'
 import { shotsOf, type Host, type Question, type Shot } from './views.ts'
 
@@ -115,6 +116,8 @@ interface Asked {
 const answer =
   ({ model, host, program, language }: Asked, question: Question, options: AskOptions): Door<Answer> =>
   async () => {
+    const choice = choiceBy(options.sampling)
+    if (E.isLeft(choice)) return choice
     const { tokenizer, wiring } = model
     const template = templates[wiring.template]
     const marker: Marker | undefined = question.image === undefined ? question.video && 'video' : 'image'
@@ -129,6 +132,7 @@ const answer =
       generate(reader, text, {
         ...options,
         maxNewTokens,
+        choice: choice.right,
         ending: endingOf(tokenizer, template),
         onToken: generated => onText?.(answerOf(tokenizer, generated)),
         keepRows: options.stages === true,

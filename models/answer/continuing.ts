@@ -1,10 +1,12 @@
 /** A language model alone continues a text, with the memory and the ways to choose that MG-LLaVA answers with. */
+import { function as F, taskEither as TE } from 'fp-ts'
 import type { Door } from '../../lib/errors.ts'
 import type { LoadedLlama } from '../load/llama.ts'
 import type { SessionOptions } from './ask.ts'
 import { onDevice, type Engine } from './engine.ts'
 import { generate, type GenerateOptions, type Said } from './generating.ts'
-import { plainText, readers } from './reading.ts'
+import { plainText, readers, type Reader } from './reading.ts'
+import { choiceBy, type Choice } from './sampling.ts'
 
 /** The longest continuation has 256 tokens unless said, and as many as the model has room for. */
 export interface ContinueOptions extends GenerateOptions {
@@ -32,14 +34,15 @@ export const openLlama = (
   const named = new Map([...weights].map(([name, entry]) => [`llm.${name}`, entry]))
   const language = readers({ llm: config, weights: named }, engine, capacity)
   return {
-    continue: (ids, { ends = [], maxNewTokens = 256, ...options } = {}) =>
-      language.lend(ids.length + maxNewTokens, reader =>
-        generate(reader, plainText(config.width, ids), {
-          ...options,
-          maxNewTokens,
-          ending: generated => (ends.includes(generated.at(-1)!) ? 'end' : undefined),
-        }),
-      ),
+    continue: (ids, { ends = [], maxNewTokens = 256, sampling, ...options } = {}) => {
+      const ending = (generated: readonly number[]) => (ends.includes(generated.at(-1)!) ? 'end' : undefined)
+      const continued = (choice: Choice) => (reader: Reader) =>
+        generate(reader, plainText(config.width, ids), { ...options, maxNewTokens, choice, ending })
+      return F.pipe(
+        TE.fromEither(choiceBy(sampling)),
+        TE.flatMap(choice => language.lend(ids.length + maxNewTokens, continued(choice))),
+      )
+    },
     dispose: language.dispose,
   }
 }

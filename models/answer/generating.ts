@@ -4,7 +4,7 @@ import type { Door, SluiceError } from '../../lib/errors.ts'
 import type { Value } from '../../lib/index.ts'
 import type { Values } from './engine.ts'
 import { lengthOf, plainText, type Reader, type Text } from './reading.ts'
-import { greedy, sampled, type Choice, type Sampling } from './sampling.ts'
+import type { Choice, Sampling } from './sampling.ts'
 
 /** What callers may say of an answer. */
 export interface GenerateOptions {
@@ -23,37 +23,35 @@ export interface Said<Ending extends string> {
   /** the logits that each id was chosen by, [1, vocabulary], if they were asked for */
   readonly rows: readonly Value[]
 }
-export interface Generating<Ending extends string> extends GenerateOptions {
+export interface Generating<Ending extends string> extends Pick<GenerateOptions, 'signal'> {
   readonly maxNewTokens: number
+  readonly choice: Choice
   readonly ending: (generated: readonly number[]) => Ending | undefined
   /** called after every token with all so far */
   readonly onToken?: (generated: readonly number[]) => void
   readonly keepRows?: boolean
 }
 
-/** Continues a text. Errors: `feed` for settings that are impossible, `limit`, `interrupted`, those of running. */
+/** Continues a text. Errors: `limit`, `interrupted`, those of running. */
 export const generate =
   <Ending extends string>(
     reader: Reader,
     text: Text,
-    { maxNewTokens, sampling, signal, ending, onToken, keepRows = false }: Generating<Ending>,
+    { maxNewTokens, choice, signal, ending, onToken, keepRows = false }: Generating<Ending>,
   ): Door<Said<Ending>> =>
   async () => {
-    const choice: E.Either<SluiceError, Choice> = sampling === undefined ? E.right(greedy) : sampled(sampling)
-    if (E.isLeft(choice)) return choice
-    const { outputs, pick } = choice.right
-    const only = keepRows ? [...outputs, 'logits'] : outputs
+    const only = keepRows ? [...choice.outputs, 'logits'] : choice.outputs
     const forgotten = await reader.forget()
     if (E.isLeft(forgotten)) return forgotten
     const asked = [...text.before, ...text.after]
-    const generated: number[] = []
+    let generated: readonly number[] = []
     const rows: Value[] = []
     let [unread, position] = [text, 0]
     while (generated.length < maxNewTokens) {
       const values: E.Either<SluiceError, Values> = await reader.read(unread, position, only, signal)()
       if (E.isLeft(values)) return values
-      const id = pick(values.right, [...asked, ...generated], generated.length)
-      generated.push(id)
+      const id = choice.pick(values.right, [...asked, ...generated], generated.length)
+      generated = [...generated, id]
       if (keepRows) rows.push(values.right['logits']!)
       onToken?.(generated)
       const endedBy = ending(generated)

@@ -3,7 +3,7 @@
  * memory, so that a token costs a token. One program reads questions and answers alike, whatever their lengths are: those are named sizes.
  */
 import { either as E, taskEither as TE } from 'fp-ts'
-import { deviceError, interrupted, type Door, type SluiceError } from '../../lib/errors.ts'
+import { deviceError, feedError, interrupted, type Door, type SluiceError } from '../../lib/errors.ts'
 import { indexInput, inputOf, value, type Feeds, type Loose, type Value } from '../../lib/index.ts'
 import type { TensorEntry } from '../../lib/weights/tensor-file.ts'
 import { add, iota } from '../../ops/index.ts'
@@ -73,7 +73,7 @@ export interface Reader {
   readonly forget: Door<void>
   /**
    * Reads a text after `position` tokens that were read before; gives some of the outputs `logits`, `token`, `candidates`, `scores`.
-   * Errors: `limit` where the memory is too small; those of running.
+   * Errors: `limit` where the memory is too small, `feed` where there is nothing to read, those of running.
    */
   readonly read: (text: Text, position: number, only: readonly string[], signal?: AbortSignal) => Door<Values>
   readonly dispose: () => void
@@ -87,6 +87,7 @@ const readerOf = (llm: LlamaConfig, capacity: number, prepared: Prepared): Reade
   forget: prepared.reset,
   read: (text, position, only, signal) => async () => {
     const length = lengthOf(text)
+    if (length === 0) return E.left(feedError('text', 'a text to read has one token at least'))
     if (position + length > capacity) return E.left(tooLong(position + length, capacity, llm.positions))
     for (let from = 0; ; from += piece) {
       if (signal?.aborted === true) return E.left(interrupted('the answer'))

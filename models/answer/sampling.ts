@@ -39,10 +39,10 @@ export const choices = (logits: AnyTensor): Outputs => {
   return { token: argmax(-1)(logits as never), candidates: indices, scores: values }
 }
 
-export const greedy: Choice = { outputs: ['token'], pick: ({ token }) => token!.data[0]! }
+const greedy: Choice = { outputs: ['token'], pick: ({ token }) => token!.data[0]! }
 
-/** Draws as these settings say. Error `feed`, with every setting that is impossible. */
-export const sampled = (settings: Sampling): E.Either<SluiceError, Choice> => {
+/** Draws as these settings say; without any, the likeliest. Error `feed`, with every setting that is impossible. */
+export const choiceBy = (settings: Sampling = { temperature: 0 }): E.Either<SluiceError, Choice> => {
   const { temperature = 1, topK: k = most, topP = 1, repetitionPenalty = 1, seed = 0 } = settings
   const expected = (name: keyof Sampling, found: number, fits: boolean, what: string): readonly SluiceError[] =>
     fits ? [] : [feedError(name, `${name} should be ${what}, but is ${found}`)]
