@@ -1,4 +1,5 @@
 /** Models and their parts: towers, fusions, box merging, language models, MG-LLaVA, and what its host does with pictures, boxes and text. */
+export * from './baselines/index.ts'
 export {
   boxesAskMap,
   concatBoxes,
@@ -8,7 +9,18 @@ export {
   type Merged,
   type Merging,
 } from './box-merging.ts'
-export { clip, clipLayer, resizedPositions, tablePositions, type ClipConfig, type Positions } from './clip.ts'
+export {
+  clip,
+  clipAttention,
+  clipEmbeddings,
+  clipLayer,
+  layersRun,
+  resizedPositions,
+  tablePositions,
+  withoutClass,
+  type ClipConfig,
+  type Positions,
+} from './clip.ts'
 export { convNext, convNextBlock, type ConvNextConfig, type Pyramid } from './convnext.ts'
 export { askMemory } from './cross-attention.ts'
 export {
@@ -57,10 +69,13 @@ export {
   look,
   mgLlava,
   read,
+  readBetween,
   readLast,
   shown,
   splice,
   type LlavaParts,
+  type Logits,
+  type LowGrid,
   type MgLlavaParts,
   type MgParts,
   type Seen,
@@ -104,4 +119,5 @@ export {
   vicuna7b,
   yi34b,
 } from './presets.ts'
-export { mlp2, readByQueries, resampler, type Projector } from './projector.ts'
+export { mlp2, multiHead, readByQueries, resampler, type LookUp, type Projector } from './projector.ts'
+export { regionResampler } from './regions.ts'

@@ -19,10 +19,10 @@ const eps = 1e-6
 const truncated: Init = { init: 'truncated normal', std: 0.02 }
 
 /** Queries [..., Q, width], keys and values [..., T, width] to [..., Q, width]. */
-export type Attend = (queries: Loose, keys: Loose, values: Loose) => Loose
+export type LookUp = (queries: Loose, keys: Loose, values: Loose) => Loose
 /** torch's MultiheadAttention. Parameters `attn.{in_proj_weight,in_proj_bias}`, `attn.out_proj`. */
 export const multiHead =
-  (heads: number): Attend =>
+  (heads: number): LookUp =>
   (queries, keys, values) => {
     const width = queries.shape.at(-1) as number
     const weight = param('attn.in_proj_weight', [3 * width, width], truncated)
@@ -38,11 +38,11 @@ export const multiHead =
 
 /**
  * What learned queries [Q, width] read in tokens [..., T, C], as so many heads: [..., Q, width]. Queries and keys have positions,
- * `places` [Q, width] and `keyPlaces` [T, width]. Every query reads every token unless `attend` does otherwise. Parameters `query`,
+ * `places` [Q, width] and `keyPlaces` [T, width]. Every query reads every token unless `lookUp` does otherwise. Parameters `query`,
  * `kv_proj`, `ln_{q,kv,post}`, `proj` and those of the attention.
  */
 export const readByQueries =
-  (heads: number, attend: Attend = multiHead(heads)) =>
+  (heads: number, lookUp: LookUp = multiHead(heads)) =>
   (x: Loose, places: Loose, keyPlaces: Loose): Loose => {
     const [count, width] = places.shape as readonly [number, number]
     const queries = add(layerNorm('ln_q', { eps })(param('query', [count, width], truncated)), places)
@@ -50,7 +50,7 @@ export const readByQueries =
     const keys = loosely(() => add)()(values, keyPlaces)
     // every picture of a batch is asked the same
     const asked = forAll(x.shape.slice(0, -2))(queries)
-    const told = layerNorm('ln_post', { eps })(attend(asked, keys, values as Loose))
+    const told = layerNorm('ln_post', { eps })(lookUp(asked, keys, values as Loose))
     const proj = param('proj', [width, width], { init: 'normal', std: width ** -0.5 })
     return loosely(einsum)('...s i, i o -> ...s o')(told, proj)
   }
