@@ -11,7 +11,7 @@ import {
 } from '../lib/index.ts'
 import { axisRule, type AxisAttrs } from './along-axis.ts'
 import { axisFromFront, replaceAxis } from './axes.ts'
-import { orderInWgsl, rising } from './order.ts'
+import { orderInWgsl, rising, threadsFor } from './order.ts'
 import { takeAlong } from './take-along.ts'
 
 interface Attrs extends AxisAttrs {
@@ -46,7 +46,7 @@ export const argsort: (axis: number, descending?: boolean) => <S extends Shape>(
         form: 'kernel',
         text: ({ maxInvocations }, write) => ({
           code: bitonic({
-            threads: Math.min(256, maxInvocations),
+            threads: threadsFor(shape[axis]!, maxInvocations),
             length: write(shape[axis]!),
             inner: write(size.prod(shape.slice(axis + 1))),
             rows: write(rows),

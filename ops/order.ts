@@ -3,6 +3,14 @@
  * numbers are compared as whole numbers that order like them.
  */
 
+import type { Dim } from '../lib/index.ts'
+
+/** Threads for a row, a power of two: no more than it has elements, where their number is known. Short rows are often many. */
+export const threadsFor = (length: Dim, maxInvocations: number): number => {
+  const most = Math.min(256, maxInvocations)
+  return typeof length === 'number' ? Math.min(most, 2 ** Math.ceil(Math.log2(Math.max(1, length)))) : most
+}
+
 /** Which of two numbers comes first in rising order. */
 export const rising = (a: number, b: number): number =>
   Number.isNaN(a) || Number.isNaN(b) ? Number(Number.isNaN(a)) - Number(Number.isNaN(b)) : a < b ? -1 : a > b ? 1 : 0

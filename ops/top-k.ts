@@ -15,7 +15,7 @@ import {
 import type { AxisAttrs } from './along-axis.ts'
 import { argsort, type Ordered } from './argsort.ts'
 import { axisFromFront, replaceAxis, wrongAxis } from './axes.ts'
-import { orderInWgsl, rising } from './order.ts'
+import { orderInWgsl, rising, threadsFor } from './order.ts'
 import { slice } from './slice.ts'
 import { takeAlong } from './take-along.ts'
 
@@ -74,7 +74,7 @@ export const topKIndices: (
       form: 'kernel',
       text: ({ maxInvocations }, write) => ({
         code: selection({
-          threads: Math.min(256, maxInvocations),
+          threads: threadsFor(from![axis]!, maxInvocations),
           length: write(from![axis]!),
           count: write(shape[axis]!),
           inner: write(size.prod(from!.slice(axis + 1))),
@@ -130,7 +130,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     bestKey[thread] = key;
     bestAt[thread] = at;
     workgroupBarrier();
-    for (var half = ${of.threads / 2}u; half > 0u; half /= 2u) {
+    for (var half = ${Math.floor(of.threads / 2)}u; half > 0u; half /= 2u) {
       if (thread < half && isBefore(bestKey[thread + half], bestAt[thread + half], bestKey[thread], bestAt[thread])) {
         bestKey[thread] = bestKey[thread + half];
         bestAt[thread] = bestAt[thread + half];
