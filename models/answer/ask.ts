@@ -6,7 +6,7 @@
 import { platform } from '#platform'
 import { either as E } from 'fp-ts'
 import type { Door } from '../../lib/errors.ts'
-import { interrupted, type Feeds, type Value } from '../../lib/index.ts'
+import { interrupted, type Feeds } from '../../lib/index.ts'
 import type { LoadedMgLlava } from '../load/index.ts'
 import { look, read, shown } from '../mg-llava.ts'
 import { answerOf, endingOf, markerIds, promptIds, promptText, templates, type Marker } from '../text/index.ts'

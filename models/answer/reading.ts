@@ -139,6 +139,10 @@ export const readers = ({ llm, weights }: Language, engine: Engine, capacity?: n
       last = turn.catch(() => undefined)
       return turn
     },
-    dispose,
+    // now, and again what is still being made
+    dispose: () => {
+      dispose()
+      last = last.then(dispose)
+    },
   }
 }
