@@ -19,6 +19,7 @@ import {
   type Truth,
 } from '../lib/index.ts'
 import { add } from './add.ts'
+import { fusedAttention } from './fused-attention.ts'
 import { toFloat, toIndex, toTruth } from './cast.ts'
 import { iota } from './iota.ts'
 import { lessEqual } from './less-equal.ts'
@@ -190,6 +191,12 @@ export const attention: Attention = op('attention', {
   source: 'Vaswani et al., Attention Is All You Need, arXiv:1706.03762',
   rule,
   meaning,
+  form: ({ attrs: { scale, causal, offset, bias, keyMask }, shapes: [q, k, v] }) => {
+    const plain = !bias && !keyMask && q!.at(-1) === v!.at(-1)
+    return plain
+      ? fusedAttention({ q: q!, k: k!, scale: scale ?? 1 / Math.sqrt(Number(q!.at(-1))), causal, offset })
+      : undefined
+  },
   flops: ([q, k, v]) => {
     const scores = size.mul(size.prod(q!.slice(0, -1)), k!.at(-2)!)
     return size.mul(2, size.mul(scores, size.add(q!.at(-1)!, v!.at(-1)!)))

@@ -8,8 +8,8 @@ import type { ToleranceClass } from './tolerances.ts'
 
 export const toleranceClass = (node: Applied): ToleranceClass => {
   const { op, attrs, inputs, shape } = node
-  if (op.form !== undefined)
-    return classOfForm(op.form({ attrs, inputs, shapes: inputs.map(i => i.shape), shape }), node)
+  const form = op.form?.({ attrs, inputs, shapes: inputs.map(i => i.shape), shape })
+  if (form !== undefined) return classOfForm(form, node)
   if (op.meaning === undefined) return 'exact'
   const meaning = nodeOf(op.meaning(attrs)(...(inputs as unknown as Loose[])))
   const known = new Set<Node>(inputs)

@@ -7,11 +7,11 @@ export const wholeKernel = (context: KernelContext, node: Applied, form: Kernel)
   const { profile } = context
   const device = { subgroup: profile.subgroup, maxInvocations: profile.maxInvocations }
   return printModule({ ...context, storageOf: n => (n.kind === 'float' ? 'f32' : 'i32') }, module => {
-    // every input is bound, in order, as x0, x1, …, one number at a time
-    const bound = node.inputs.map(n => module.buffer(n).name)
-    for (const n of node.inputs) module.narrow.add(n)
     const made = form.text(device, d => module.size(d))
-    const code = bound.reduce((text, name, k) => text.replaceAll(new RegExp(`\\bx${k}\\b`, 'g'), name), made.code)
-    return { body: code, output: { wide: false }, grid: made.grid, enable: made.features ?? [] }
+    // every input is bound, in order, as x0, x1, …
+    const bound = node.inputs.map(n => module.buffer(n).name)
+    for (const n of node.inputs) if (made.vectors !== true || n.kind !== 'float') module.narrow.add(n)
+    const code = made.code.replaceAll(/\bx(\d+)\b/g, (name, k: string) => bound[Number(k)] ?? name)
+    return { body: code, output: { wide: made.vectors === true }, grid: made.grid, enable: made.features ?? [] }
   })
 }

@@ -38,7 +38,7 @@ export const lower = (outputs: Outputs, options: LowerOptions): Lowered => {
   const { profile, next = [], weights = 'f32' } = options
   const names = isTensor(outputs) ? ['output'] : Object.keys(outputs)
   const tensors = outputList(outputs)
-  const wanted = simplify([...tensors, ...next.map(([, n]) => n), ...next.map(([s]) => s)].map(nodeOf))
+  const wanted = simplify([...tensors, ...next.map(([, n]) => n), ...next.map(([s]) => s)].map(nodeOf), profile)
   const results = wanted.slice(0, tensors.length + next.length)
   // one binding each for the output and the named sizes
   const updated = results.slice(tensors.length)

@@ -3,6 +3,7 @@
  * is asked, and equal nodes become one (what each node is, is its key). Rules live with the ops; here they are only applied.
  */
 import { nodeOf, rewrite, type Node } from '../graph/index.ts'
+import type { KernelDevice } from '../form/index.ts'
 import { formOf, meaningOf } from './forms.ts'
 
 /** One node for one key: nodes that are equal by op, attributes and inputs become the same object. */
@@ -32,13 +33,15 @@ const unifier = (): ((node: Node) => Node) => {
 }
 
 /** The compiled graph for these outputs: for every output the node that stands for it. */
-export const simplify = (outputs: readonly Node[]): readonly Node[] => {
+export const simplify = (outputs: readonly Node[], device: KernelDevice): readonly Node[] => {
   const unify = unifier()
   const to = rewrite(outputs, node => {
     if (node.role !== 'applied') return unify(node)
     const simpler = node.op.simplify?.(node, node.attrs)
     if (simpler !== undefined) return nodeOf(simpler)
-    return formOf(node) === undefined ? meaningOf(node) : unify(node)
+    const form = formOf(node)
+    const fits = form !== undefined && (form.form !== 'kernel' || form.fits?.(device) !== false)
+    return fits ? unify(node) : meaningOf(node)
   })
   return outputs.map(o => to.get(o) as Node)
 }

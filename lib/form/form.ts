@@ -88,12 +88,16 @@ export interface KernelText {
    * output as `y`, arrays of f32 (i32 for indices and truth values). A named size is read as `size(dim)` writes it.
    */
   readonly code: string
+  /** floats are bound as arrays of vec4f instead */
+  readonly vectors?: boolean
   /** workgroups in each direction, in sizes that may be named */
   readonly grid: readonly [Dim, Dim, Dim]
   readonly features?: readonly 'subgroups'[]
 }
 export interface Kernel {
   readonly form: 'kernel'
+  /** devices and sizes that it is for; on others a composite is compiled as its meaning. All, unless said. */
+  readonly fits?: (device: KernelDevice) => boolean
   readonly text: (device: KernelDevice, size: (d: Dim) => string) => KernelText
 }
 

@@ -54,7 +54,8 @@ export interface Op<A = unknown> {
   readonly applyTo: (attrs: A, inputs: readonly AnyTensor[]) => Node
   readonly meaning?: (attrs: A) => (...inputs: Loose[]) => AnyTensor
   readonly reference?: Reference<A>
-  readonly form?: (made: FormInputs<A>) => Form
+  /** undefined where these attributes or sizes have none: a composite is then compiled as its meaning */
+  readonly form?: (made: FormInputs<A>) => Form | undefined
   readonly gradient?: Gradient<A>
   readonly laws: Readonly<Record<string, Law>>
   /** attributes for the kit, where there are any */
