@@ -104,6 +104,7 @@ export {
   type TextSession,
 } from './answer/index.ts'
 export { pooledFeatures, type PoolingOptions } from './objects.ts'
+export { clipPicture, mgPicture, type ClipSettings, type MgSettings, type Picture } from './pictures/index.ts'
 export {
   clipL336,
   convNextL,
