@@ -7,13 +7,13 @@ import * as t from 'io-ts'
 import type { SluiceError } from '../../lib/errors.ts'
 import { decodeJson, described, parseJson, type Problem } from '../../lib/json.ts'
 import type { ClipConfig } from '../clip.ts'
-import { checked, oneOf, positive, problem, real, whole } from './fields.ts'
+import { checked, layerCount, oneOf, positive, problem, real, whole } from './fields.ts'
 import { highGrid, type Wiring } from './wiring.ts'
 
 const vision = t.type({
   hidden_size: whole,
   intermediate_size: whole,
-  num_hidden_layers: whole,
+  num_hidden_layers: layerCount,
   num_attention_heads: whole,
   image_size: whole,
   patch_size: whole,

@@ -6,11 +6,12 @@ import { either as E } from 'fp-ts'
 import { fileError, type SluiceError } from '../../lib/errors.ts'
 import type { TensorFile } from '../../lib/weights/tensor-file.ts'
 import type { ConvNextConfig } from '../convnext.ts'
+import { mostLayers } from './fields.ts'
 
 const blockName = /^visual\.trunk\.stages\.(\d+)\.blocks\.(\d+)\.(?:gamma|norm\.weight|norm\.bias|conv_dw\.bias)$/
 const stageCount = 4
 
-/** Blocks and width of each stage; `missing tensor` if a stage has no block. */
+/** Blocks and width of each stage; `missing tensor` if a stage has no block, `format` if one has impossibly many. */
 export const convNextSizes = (file: TensorFile): E.Either<SluiceError, ConvNextConfig> => {
   const depths = Array.from({ length: stageCount }, () => 0)
   const widths = [...depths]
@@ -27,6 +28,15 @@ export const convNextSizes = (file: TensorFile): E.Either<SluiceError, ConvNextC
         'missing tensor',
         file.name,
         `visual.trunk.stages.${empty}.blocks.0.gamma is missing, and so is the rest of that stage`,
+      ),
+    )
+  const long = depths.findIndex(depth => depth > mostLayers)
+  if (long >= 0)
+    return E.left(
+      fileError(
+        'format',
+        file.name,
+        `visual.trunk.stages.${long} has a block ${depths[long]! - 1}, expected at most ${mostLayers} blocks`,
       ),
     )
   return E.right({ depths, widths } as unknown as ConvNextConfig)

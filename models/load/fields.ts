@@ -15,6 +15,13 @@ export const whole = described(
   t.number,
   n => Number.isInteger(n) && n >= 1 && n <= largest,
 )
+/** Layers are built one by one, before a tensor of the files is looked for; published models have up to about a hundred. */
+export const mostLayers = 512
+export const layerCount = described(
+  `a number of layers, 1 to ${mostLayers}`,
+  t.number,
+  n => Number.isInteger(n) && n >= 1 && n <= mostLayers,
+)
 export const integer = described('a whole number', t.number, n => Number.isInteger(n) && Math.abs(n) <= largest)
 export const real = described('a number', t.number, Number.isFinite)
 export const positive = described('a number above 0', t.number, n => Number.isFinite(n) && n > 0)

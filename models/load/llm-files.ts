@@ -7,14 +7,14 @@ import * as t from 'io-ts'
 import type { SluiceError } from '../../lib/errors.ts'
 import { readJson } from '../../lib/json.ts'
 import { joined, separate, type LlamaConfig } from '../llama.ts'
-import { absent, checked, no, oneOf, optional, positive, problem, whole } from './fields.ts'
+import { absent, checked, layerCount, no, oneOf, optional, positive, problem, whole } from './fields.ts'
 
 const codec = t.type({
   model_type: oneOf(['llama', 'phi3']),
   vocab_size: whole,
   hidden_size: whole,
   intermediate_size: whole,
-  num_hidden_layers: whole,
+  num_hidden_layers: layerCount,
   num_attention_heads: whole,
   num_key_value_heads: optional(whole),
   head_dim: optional(whole),
@@ -34,11 +34,17 @@ export const readLlm = (text: string, file: string): E.Either<SluiceError, LlmFi
   const config = readJson(codec, text, file)
   if (E.isLeft(config)) return config
   const { hidden_size, head_dim, num_attention_heads: heads, num_key_value_heads: keyHeads = heads } = config.right
+  const width = head_dim ?? hidden_size / heads
   return checked(file, config.right, [
     ...problem(
       head_dim !== undefined || hidden_size % heads === 0,
       'hidden_size',
       `${hidden_size} cannot be divided among num_attention_heads ${heads}`,
+    ),
+    ...problem(
+      width % 2 === 0 || !Number.isInteger(width),
+      head_dim === undefined ? 'hidden_size' : 'head_dim',
+      `expected heads of an even width, since positions turn pairs of numbers, found ${width}`,
     ),
     ...problem(
       heads % keyHeads === 0,

@@ -132,7 +132,7 @@ const fitted = (
   const convNext = convNextWeights === undefined ? E.right(undefined) : convNextSizes(convNextWeights)
   if (E.isLeft(convNext)) return convNext
   const parts = partsOf(wiring, clip, llm, convNext.right)
-  const wanted = parametersOf(parts)
+  const wanted = parametersOf(parts, folder.name)
   if (E.isLeft(wanted)) return wanted
   const naming: Naming = {
     llmInCheckpoint: files.llmWeights === undefined,
@@ -165,12 +165,12 @@ const fitted = (
   return E.right({ folder, wiring, statistics, parts, weights, naming, unused })
 }
 
-const parametersOf = (parts: MgLlavaParts): E.Either<SluiceError, readonly Parameter[]> =>
+const parametersOf = (parts: MgLlavaParts, folder: string): E.Either<SluiceError, readonly Parameter[]> =>
   E.tryCatch(
     () => parameters(mgLlava(parts)),
     cause => ({
       kind: 'shape',
-      message: (cause as Error).message,
+      message: `${folder}: its parts make no model: ${(cause as Error).message}`,
       ...(cause instanceof ShapeError ? { error: cause } : {}),
     }),
   )
