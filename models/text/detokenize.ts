@@ -90,8 +90,15 @@ interface Step {
 }
 const known = 'Sequence, Replace, ByteFallback, Fuse, Strip, ByteLevel'
 
+/** A Sequence may stand in a Sequence, but no file that means it goes on so. */
+export const deepest = 16
+export const tooDeep = (path: string): Problem => ({
+  path,
+  message: `expected at most ${deepest} Sequences inside one another, found more`,
+})
+
 /** What a `decoder` of a tokenizer.json does, or what is wrong with it; null joins with spaces. */
-export const detokenizerOf = (decoder: unknown, path: string): { readonly run: Detokenizer } | Problem[] => {
+export const detokenizerOf = (decoder: unknown, path: string, depth = 0): { readonly run: Detokenizer } | Problem[] => {
   if (decoder === null) return { run: pieces => [pieces.join(' ')] }
   const step = (typeof decoder === 'object' ? decoder : {}) as Step
   const wrong = (field: string, expected: string, found: unknown): Problem[] => [
@@ -118,8 +125,9 @@ export const detokenizerOf = (decoder: unknown, path: string): { readonly run: D
       return { run: stripEnds(content, start, stop) }
     }
     case 'Sequence': {
+      if (depth === deepest) return [tooDeep(path)]
       if (!Array.isArray(step.decoders)) return wrong('decoders', 'a list', step.decoders)
-      const steps = step.decoders.map((one: unknown, i) => detokenizerOf(one, at(at(path, 'decoders'), i)))
+      const steps = step.decoders.map((one: unknown, i) => detokenizerOf(one, at(at(path, 'decoders'), i), depth + 1))
       const problems = steps.flatMap(one => (Array.isArray(one) ? one : []))
       if (problems.length > 0) return problems
       const runs = steps.flatMap(one => (Array.isArray(one) ? [] : [one.run]))

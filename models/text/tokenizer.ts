@@ -8,8 +8,8 @@ import { Tokenizer as BytePairs } from '@huggingface/tokenizers'
 import { either as E } from 'fp-ts'
 import * as t from 'io-ts'
 import type { SluiceError } from '../../lib/errors.ts'
-import { at, brief, fieldErrors, type Problem, readJson } from '../../lib/json.ts'
-import { type Detokenizer, detokenizerOf } from './detokenize.ts'
+import { at, brief, described, fieldErrors, type Problem, problemsOf, readJson } from '../../lib/json.ts'
+import { deepest, type Detokenizer, detokenizerOf, tooDeep } from './detokenize.ts'
 
 export interface DecodeOptions {
   /** Keep special tokens as text. */
@@ -105,18 +105,56 @@ const mergeProblems = ({ model }: TokenizerFile): Problem[] =>
     return [{ path, message: `model.vocab has no piece ${unknown.map(brief).join(', ')}` }]
   })
 
+/** What a step says, by its kind. */
+type Steps = Readonly<Record<string, t.Props>>
+const pattern = t.union([t.type({ String: t.string }), t.type({ Regex: t.string })], 'a String or a Regex')
+const flag = optional(described('true or false', t.boolean))
+const text = described('text', t.string)
+const oneOf = (...words: readonly string[]) =>
+  described(`one of ${words.join(', ')}`, t.string, word => words.includes(word))
+const normalizers: Steps = {
+  Prepend: { prepend: text },
+  Replace: { pattern, content: text },
+  NFC: {},
+  NFD: {},
+  NFKC: {},
+  NFKD: {},
+  Lowercase: {},
+  Strip: { strip_left: flag, strip_right: flag },
+  StripAccents: {},
+}
+const preTokenizers: Steps = {
+  Split: {
+    pattern,
+    behavior: oneOf('Removed', 'Isolated', 'MergedWithPrevious', 'MergedWithNext', 'Contiguous'),
+    invert: flag,
+  },
+  ByteLevel: { add_prefix_space: flag, trim_offsets: flag, use_regex: flag },
+  Metaspace: {
+    replacement: text,
+    str_rep: optional(text),
+    prepend_scheme: optional(oneOf('first', 'never', 'always')),
+  },
+  Digits: { individual_digits: flag },
+  Punctuation: {},
+  Whitespace: {},
+  WhitespaceSplit: {},
+}
+
 /** The steps of a pipeline are of kinds that are known; a Sequence holds others under the name `list`. */
-const stepProblems = (value: unknown, path: string, list: string, known: readonly string[]): Problem[] => {
+const stepProblems = (value: unknown, path: string, list: string, known: Steps, depth = 0): Problem[] => {
   if (value === null || value === undefined) return []
   const { type, [list]: steps } = (typeof value === 'object' ? value : {}) as Record<string, unknown>
+  if (type === 'Sequence' && depth === deepest) return [tooDeep(path)]
   if (type === 'Sequence' && Array.isArray(steps))
-    return steps.flatMap((step, i) => stepProblems(step, at(at(path, list), i), list, known))
-  if (typeof type === 'string' && known.includes(type)) return []
+    return steps.flatMap((step, i) => stepProblems(step, at(at(path, list), i), list, known, depth + 1))
+  if (typeof type === 'string' && Object.hasOwn(known, type)) {
+    const decoded = t.type(known[type]!).decode(value)
+    return E.isRight(decoded) ? [] : problemsOf(decoded.left).map(p => ({ ...p, path: at(path, p.path) }))
+  }
   const found = type === 'Sequence' ? `a Sequence without ${list}` : brief(type)
-  return [{ path: at(path, 'type'), message: `expected one of ${known.join(', ')}, found ${found}` }]
+  return [{ path: at(path, 'type'), message: `expected one of ${Object.keys(known).join(', ')}, found ${found}` }]
 }
-const normalizers = ['Prepend', 'Replace', 'NFC', 'NFD', 'NFKC', 'NFKD', 'Lowercase', 'Strip', 'StripAccents']
-const preTokenizers = ['Split', 'ByteLevel', 'Metaspace', 'Digits', 'Punctuation', 'Whitespace', 'WhitespaceSplit']
 
 type AddedToken = t.TypeOf<typeof addedToken>
 
