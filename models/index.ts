@@ -50,6 +50,7 @@ export {
   type Aligned,
   type Views,
 } from './fusion.ts'
+export { ontoGrid, resizeGrid, smoothBicubic, type Grid, type Resize } from './grid.ts'
 export {
   causal,
   embed,
