@@ -3,9 +3,7 @@
  * trained on. Source: thunlp/LLaVA-UHD, version 1: llava/slice_process.py.
  */
 import { nearestShape } from '../grid.ts'
-import { clipMean, clipStd, normalise } from '../pictures/normalise.ts'
-import type { Picture } from '../pictures/picture.ts'
-import { resizePil } from '../pictures/resize.ts'
+import { clipMean, clipStd, normalise, resizePil, type Picture } from '../pictures/index.ts'
 
 type Size = Pick<Picture, 'width' | 'height'>
 /** Sizes of what CLIP sees, all multiples of its patch. */
