@@ -37,7 +37,7 @@ export const plainText = (width: number, ids: readonly number[]): Text => ({
 export const feedsOf = ({ before, seen, after }: Text): Feeds => ({ before: whole(before), seen, after: whole(after) })
 
 /** The tokens from one place to another. */
-const pieceOf = ({ before, seen, after }: Text, from: number, to: number): Text => {
+export const pieceOf = ({ before, seen, after }: Text, from: number, to: number): Text => {
   const [rows, width] = seen.shape as [number, number]
   const first = before.length
   const within = (start: number, length: number): readonly [number, number] => [

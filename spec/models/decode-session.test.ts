@@ -3,14 +3,26 @@
  * no more from token to token, and brings back what choosing needs; it can be stopped between two tokens.
  */
 import { either as E } from 'fp-ts'
+import fc from 'fast-check'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, it } from 'vitest'
-import { openDevice, type Door } from 'sluice'
-import { load, loadLlama, onDevice, openLlama, openSession, type ContinueOptions, type Question } from 'sluice/models'
+import { compile, indexInput, openDevice, value, type Door } from 'sluice'
+import {
+  llama,
+  load,
+  loadLlama,
+  onDevice,
+  openLlama,
+  openSession,
+  type ContinueOptions,
+  type Question,
+} from 'sluice/models'
+import { slice } from 'sluice/ops'
 import { nodeFolder } from '../../lib/node/files.ts'
 import { decodePicture } from '../../lib/node/pictures.ts'
+import { lengthOf, pieceOf } from '../../models/answer/reading.ts'
 import { goldenRoots } from '../golden/where.ts'
 import { right } from './values.ts'
 
@@ -126,12 +138,44 @@ describe('a Llama that continues texts', { timeout: 120_000 }, () => {
     )
     growing.dispose()
   })
+  it('reads a long text in pieces', async () => {
+    const long = [...ids, ...generated, ...ids, ...generated]
+    const { rows } = right(await session.continue(long, { maxNewTokens: 1, keepRows: true })())
+    const last = slice({ axis: 0, start: -1 })(llama(model.config)(indexInput('ids', ['text'])))
+    const plain = right(await compile(last, { weights: model.weights, device })())
+    const { output } = right(await plain.run({ ids: value([long.length], long, 'index') })())
+    plain.dispose()
+    const wanted = [...output!.data]
+    const deviation = Math.sqrt(wanted.reduce((sum, x) => sum + x * x, 0) / wanted.length)
+    expect(Math.max(...wanted.map((x, i) => Math.abs(x - rows[0]!.data[i]!)))).toBeLessThan(1e-4 * deviation)
+  })
   it('says what is wrong with a text or a setting', async () => {
     expect(await messageOf(session.continue([]))).toBe('feed: a text to read has one token at least')
     expect(await messageOf(session.continue(ids, { sampling: { topK: 65, topP: 0 } }))).toBe(
       'several: topK should be a whole number from 1 to 64, but is 65\ntopP should be above 0 and at most 1, but is 0',
     )
   })
+})
+
+it('cuts a text into pieces that are the text together', () => {
+  const ids = fc.array(fc.nat(99), { maxLength: 12 })
+  const size = fc.integer({ min: 1, max: 9 })
+  fc.assert(
+    fc.property(ids, fc.nat(12), ids, size, (before, rows, after, size) => {
+      const seen = value(
+        [rows, 2],
+        Array.from({ length: 2 * rows }, (_, i) => i),
+      )
+      const text = { before, seen, after }
+      const pieces = Array.from({ length: Math.ceil(lengthOf(text) / size) }, (_, i) =>
+        pieceOf(text, size * i, Math.min(lengthOf(text), size * (i + 1))),
+      )
+      for (const piece of pieces.slice(0, -1)) expect(lengthOf(piece)).toBe(size)
+      expect(pieces.flatMap(piece => piece.before)).toEqual(before)
+      expect(pieces.flatMap(piece => [...piece.seen.data])).toEqual([...seen.data])
+      expect(pieces.flatMap(piece => piece.after)).toEqual(after)
+    }),
+  )
 })
 
 describe('MG-LLaVA', { timeout: 120_000 }, () => {
