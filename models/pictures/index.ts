@@ -16,6 +16,7 @@ export {
   framePicture,
   mgPicture,
   mgVideo,
+  ramPicture,
   type ClipSettings,
   type MgSettings,
   type Statistics,

@@ -11,6 +11,9 @@ export type PerChannel = readonly [number, number, number]
 
 export const clipMean: PerChannel = [0.48145466, 0.4578275, 0.40821073]
 export const clipStd: PerChannel = [0.26862954, 0.26130258, 0.27577711]
+/** Of ImageNet, as torchvision's models and RAM take them. */
+export const imageNetMean: PerChannel = [0.485, 0.456, 0.406]
+export const imageNetStd: PerChannel = [0.229, 0.224, 0.225]
 
 /** The colour pictures are padded with: ⌊255 · mean⌋, for CLIP (122, 116, 104). */
 export const meanColour = (mean: PerChannel): Colour =>

@@ -1,16 +1,18 @@
 /**
- * What MG-LLaVA and CLIP do to a picture before the towers see it, end to end, from decoded pixels to float32 tensors.
+ * What MG-LLaVA, CLIP and RAM do to a picture before the towers see it, end to end, from decoded pixels to float32 tensors.
  * Sources: PhoenixZ810/MG-LLaVA:mg_llava/module/mg_llava_dataset.py and mg_llava/dataset/utils.py; the slow (PIL)
  * CLIPImageProcessor of huggingface/transformers; facebookresearch/pytorchvideo's short_side_scale for frames.
  */
 import { centerCrop, type Picture } from './picture.ts'
-import { resizeMiddle, resizePadded, shortestEdge } from './resize.ts'
+import { resizeMiddle, resizePadded, resizePil, shortestEdge } from './resize.ts'
 import {
   bilinear,
   clipMean,
   clipStd,
   type Coordinates,
   exact,
+  imageNetMean,
+  imageNetStd,
   interpolate,
   meanColour,
   normalise,
@@ -66,6 +68,15 @@ export const clipPicture =
     const middle = resizeMiddle(picture, size.width, size.height, crop)
     return normalise(mean, std)(centerCrop(middle, crop))
   }
+
+/**
+ * What RAM reads, the tagger that names the things to look for before boxes are found: resized to a square whatever the sides
+ * (bilinear, on 8 bits), normalised: [3, size, size]. Source: xinyu1205/recognize-anything:ram/transform.py.
+ */
+export const ramPicture =
+  ({ size, mean = imageNetMean, std = imageNetStd }: Statistics & { readonly size: number }) =>
+  (picture: Picture): Float32Array =>
+    normalise(mean, std)(resizePil(picture, size, size, 'bilinear'))
 
 /** One frame of a video on one side: normalised, shorter side to `size` (bilinear), middle cut out: [3, size, size]. In double, rounded once. */
 export const framePicture =

@@ -19,8 +19,11 @@ import {
   meanColour,
   mgPicture,
   mgVideo,
+  owlv2Picture,
+  owlv2Resized,
   padToSquare,
   type Picture,
+  ramPicture,
   resizeMiddle,
   resizePadded,
   resizePil,
@@ -90,9 +93,16 @@ describe('preprocess goldens', () => {
           expect(apart(tensors, `${tag}.pixel_values`, values)).toBeLessThanOrEqual(3e-7)
         })
       if (settings.pipeline === 'ram')
-        it(`${name}: ${tag} resize`, () => {
+        it(`${name}: ${tag}`, () => {
           const { size } = settings as unknown as { size: number }
           expectBytes(`${tag}.resized`, resizePil(rgb, size, size, 'bilinear'))
+          expect(apart(tensors, `${tag}.pixel_values`, ramPicture({ size })(rgb))).toBeLessThanOrEqual(2e-6)
+        })
+      if (settings.pipeline === 'owlv2')
+        it(`${name}: ${tag}`, () => {
+          const { size, pad = 0.5 } = settings as unknown as { size: number; pad?: number }
+          expect(apart(tensors, `${tag}.resized`, owlv2Resized({ size, pad })(rgb))).toBeLessThanOrEqual(2e-6)
+          expect(apart(tensors, `${tag}.pixel_values`, owlv2Picture({ size, pad })(rgb))).toBeLessThanOrEqual(2e-6)
         })
     }
   }
@@ -167,6 +177,14 @@ describe('short cuts', () => {
         const plain: Picture = { width, height, data: new Uint8Array(width * height * 3).fill(value) }
         for (const filter of ['bicubic', 'bilinear'] as const)
           expect(resizePil(plain, target, target, filter).data.every(v => v === value)).toBe(true)
+      }),
+    ))
+
+  it('one colour in a square stays one, whatever is blurred and wherever two taps lie', () =>
+    fc.assert(
+      fc.property(sides, sides, fc.nat(255), (side, size, value) => {
+        const plain: Picture = { width: side, height: side, data: new Uint8Array(side * side * 3).fill(value) }
+        for (const got of owlv2Resized({ size })(plain)) expect(got).toBeCloseTo(value / 255, 6)
       }),
     ))
 

@@ -28,10 +28,10 @@ import {
   clipPicture,
   meanColour,
   mgPicture,
-  normalise,
   owlv2Picture,
   owlv2Resized,
   padToSquare,
+  ramPicture,
   resizePil,
   shortestEdge,
   type Picture,
@@ -60,10 +60,6 @@ interface Pipeline {
   readonly crop: number
   readonly size: number
 }
-/** Of RAM's pictures: xinyu1205/recognize-anything:ram/transform.py. */
-const ramMean = [0.485, 0.456, 0.406] as const
-const ramStd = [0.229, 0.224, 0.225] as const
-
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
 
 export const preprocessCase = async (folder: string): Promise<string | undefined> => {
@@ -136,10 +132,9 @@ const pipelines: Readonly<Record<string, Check>> = {
       floats('pixel_values', clipPicture({ shortestEdge: shortest_edge, crop })(rgb), within(3e-7))
     )
   },
-  ram: (rgb, { size }, { picture, floats }) => {
-    const resized = resizePil(rgb, size, size, 'bilinear')
-    return picture('resized', resized) ?? floats('pixel_values', normalise(ramMean, ramStd)(resized), within(2e-6))
-  },
+  ram: (rgb, { size }, { picture, floats }) =>
+    picture('resized', resizePil(rgb, size, size, 'bilinear')) ??
+    floats('pixel_values', ramPicture({ size })(rgb), within(2e-6)),
   owlv2: (rgb, { size, pad }, { floats }) => {
     const settings = pad === undefined ? { size } : { size, pad: Number(pad) }
     return (
