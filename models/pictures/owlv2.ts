@@ -30,49 +30,67 @@ const gaussian = (sigma: number): Float64Array => {
   const total = half.reduce((sum, x, i) => sum + (i === 0 ? x : 2 * x), 0)
   return half.map(x => x / total)
 }
-/** What each of `target` pixels of an axis reads of `length`: one weight for every source pixel. */
-const weightsOf = (length: number, target: number): Float64Array[] => {
+/** What one pixel of an axis reads: a weight for each source pixel from `first` on. */
+interface Taps {
+  readonly first: number
+  readonly weights: Float64Array
+}
+/** The taps of each of `target` pixels that an axis of `length` pixels becomes. */
+const tapsOf = (length: number, target: number): Taps[] => {
   const scale = length / target
   const blur = gaussian(Math.max(0, (scale - 1) / 2))
   const radius = blur.length - 1
   return Array.from({ length: target }, (_, i) => {
     const at = (i + 0.5) * scale - 0.5
     const low = Math.floor(at)
-    const weights = new Float64Array(length)
+    const shares = new Map<number, number>()
     for (const [tap, share] of [[low, 1 - (at - low)] as const, [low + 1, at - low] as const]) {
       const centre = mirrored(tap, length)
-      for (let d = -radius; d <= radius; d++) weights[mirrored(centre + d, length)]! += share * blur[Math.abs(d)]!
+      for (let d = -radius; d <= radius; d++) {
+        const position = mirrored(centre + d, length)
+        shares.set(position, (shares.get(position) ?? 0) + share * blur[Math.abs(d)]!)
+      }
     }
-    return weights
+    const first = Math.min(...shares.keys())
+    const weights = new Float64Array(Math.max(...shares.keys()) + 1 - first)
+    for (const [position, share] of shares) weights[position - first] = share
+    return { first, weights }
   })
 }
+/** The weight of what lies beyond the first `inside` pixels. */
+const beyond = ({ first, weights }: Taps, inside: number): number =>
+  weights.subarray(Math.max(inside - first, 0)).reduce((a, b) => a + b, 0)
 
 /** Padded to a square below and to the right, blurred and resized: [3, size, size] on the scale 0..1. */
 export const owlv2Resized =
   ({ size, pad = 0.5 }: Owlv2Settings) =>
   ({ width, height, data }: Picture): Float32Array => {
-    const side = Math.max(width, height)
-    const weights = weightsOf(side, size)
-    const background = weights.map(w => [sum(w, width) * pad, sum(w, height) * pad] as const)
+    const taps = tapsOf(Math.max(width, height), size)
+    const padded = (inside: number): number[] => taps.map(one => beyond(one, inside) * pad)
+    const [right, below] = [padded(width), padded(height)]
     const [least, most] = rangeOf(data, width === height ? undefined : pad)
     const out = new Float32Array(3 * size * size)
-    const row = new Float64Array(height)
+    const column = new Float64Array(height)
     for (let channel = 0; channel < 3; channel++)
       for (let x = 0; x < size; x++) {
+        const across = taps[x]!
+        const end = Math.min(across.weights.length, width - across.first)
         for (let y = 0; y < height; y++) {
-          row[y] = background[x]![0]
-          for (let i = 0; i < width; i++) row[y]! += (weights[x]![i]! * data[(y * width + i) * 3 + channel]!) / 255
+          let value = 0
+          for (let i = 0; i < end; i++)
+            value += across.weights[i]! * data[(y * width + across.first + i) * 3 + channel]!
+          column[y] = right[x]! + value / 255
         }
         for (let y = 0; y < size; y++) {
-          let value = background[y]![1]
-          for (let i = 0; i < height; i++) value += weights[y]![i]! * row[i]!
+          const { first, weights } = taps[y]!
+          const last = Math.min(weights.length, height - first)
+          let value = below[y]!
+          for (let i = 0; i < last; i++) value += weights[i]! * column[first + i]!
           out[(channel * size + y) * size + x] = Math.min(Math.max(value, least), most)
         }
       }
     return out
   }
-/** The weight of the pixels from `first` on. */
-const sum = (weights: Float64Array, first: number): number => weights.subarray(first).reduce((a, b) => a + b, 0)
 const rangeOf = (data: Uint8Array, pad: number | undefined): readonly [number, number] => {
   let [least, most] = [255, 0]
   for (const x of data) {
