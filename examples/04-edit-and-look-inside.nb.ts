@@ -59,9 +59,9 @@ console.log(describe(model, { depth: 1, sizes }))
 // %%
 console.log(formatCount(count(model, { depth: 1, sizes })))
 // =>                           FLOP     moved  parameters  their bytes
-// => model              19.47 MFLOP  6.136 MB     183.1 k     732.4 kB
+// => model              19.47 MFLOP  6.368 MB     183.1 k     732.4 kB
 // => ├─ vision_model    1.344 MFLOP    464 kB     38.62 k     154.5 kB
-// => ├─ visual.trunk    7.389 MFLOP  3.505 MB     37.54 k     150.2 kB
+// => ├─ visual.trunk    7.389 MFLOP  3.737 MB     37.54 k     150.2 kB
 // => ├─ fuse_module     187.8 kFLOP  122.9 kB     6.665 k     26.66 kB
 // => ├─ projector       128.3 kFLOP  45.44 kB     3.936 k     15.74 kB
 // => ├─ box_features    347.1 kFLOP   71.3 kB
