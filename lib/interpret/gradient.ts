@@ -17,6 +17,7 @@ import {
   type Tensor,
 } from '../graph/index.ts'
 import type { Rule, Shape } from '../shape/index.ts'
+import { distinct } from './block-tree.ts'
 
 const allEqual: Rule<undefined> = {
   sentence: () => '...s, ...s, … -> ...s',
@@ -57,7 +58,13 @@ export const pullback = (
   const targets = wrt.map(x => to.get(nodeOf(x)) ?? nodeOf(x))
   const roots = outputs.map(o => to.get(nodeOf(o)) as Node)
   const order = topological(roots)
-  const needed = dependents(order, new Set(targets))
+  // a parameter may be read in several places, and a value under several names: these are one
+  const { of } = distinct(roots.map(root => asTensor<Loose>(root)))
+  const standsFor = (node: Node): Node => of.get(node) ?? node
+  const wanted = new Set(targets.map(standsFor))
+  const copies = new Map<Node, Node[]>()
+  for (const node of order) if (wanted.has(standsFor(node))) addTo(copies, standsFor(node), node)
+  const needed = dependents(order, new Set([...copies.values()].flat()))
   const reached = new Map<Node, Node[]>()
   roots.forEach((root, k) => addTo(reached, root, nodeOf(cotangents[k] as AnyTensor)))
   for (const node of [...order].reverse()) {
@@ -71,7 +78,10 @@ export const pullback = (
       if (c !== undefined && needed.has(input) && input.kind === 'float') addTo(reached, input, nodeOf(c))
     })
   }
-  return targets.map(t => asTensor<Loose>(sum(reached.get(t) ?? [fullLike(t, 0)])))
+  return targets.map(t => {
+    const arrived = (copies.get(standsFor(t)) ?? []).flatMap(copy => reached.get(copy) ?? [])
+    return asTensor<Loose>(sum(arrived.length === 0 ? [fullLike(t, 0)] : arrived))
+  })
 }
 
 /** Gradients of a scalar loss with respect to some tensors (parameters, inputs, or any node of the graph). */
