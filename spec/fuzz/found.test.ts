@@ -35,6 +35,20 @@ describe('a step of a tokenizer inside itself', () => {
   })
 })
 
+it('a step whose fields are of other kinds is refused when it is read, not when a text is', () => {
+  const steps = [
+    { type: 'Split', pattern: { String: ' ' }, behavior: 1e9, invert: false },
+    { type: 'Digits', individual_digits: 1 },
+  ]
+  const file = { ...kept('llm/tokenizer.json'), pre_tokenizer: { type: 'Sequence', pretokenizers: steps } }
+  const { kind, message } = errorOf(readTokenizer(JSON.stringify(file), 'tokenizer.json'))
+  expect(kind).toBe('several')
+  expect(message.split('\n')).toEqual([
+    'tokenizer.json: pre_tokenizer.pretokenizers[0].behavior: expected one of Removed, Isolated, MergedWithPrevious, MergedWithNext, Contiguous, found 1000000000',
+    'tokenizer.json: pre_tokenizer.pretokenizers[1].individual_digits: expected true or false, found 1',
+  ])
+})
+
 describe('more layers than any model has are not built', () => {
   it.each([
     ['a language model', readLlm, 'llm/config.json'],
