@@ -69,6 +69,4 @@ export const interrupted = (what: string): Interrupted => ({ kind: 'interrupted'
 
 /** One error for a list of them: the only one itself, or all in one message, a line each. */
 export const several = (errors: readonly [SluiceError, ...SluiceError[]]): SluiceError =>
-  errors.length === 1
-    ? errors[0]
-    : { kind: 'several', errors, message: errors.map(e => e.message).join('\n') }
+  errors.length === 1 ? errors[0] : { kind: 'several', errors, message: errors.map(e => e.message).join('\n') }
