@@ -23,7 +23,7 @@ const command = async (): Promise<void> => {
       if (found !== undefined) console.log(`       ${found.why}\n       ${shown(found)}`)
     },
   )
-  console.log(`${findings.length} of ${Object.keys(readers).length} readers fail`)
+  console.log(`${findings.length} of ${values.only?.length ?? Object.keys(readers).length} readers fail`)
   process.exitCode = findings.length > 0 ? 1 : 0
 }
 
