@@ -23,7 +23,7 @@ import {
 } from '../lib/index.ts'
 import { add, concat, gelu, interpolate, mul, rearrange, reduce, tanh } from '../ops/index.ts'
 import { conv2d, linear } from '../ops/layers/index.ts'
-import { askMemory } from './cross-attention.ts'
+import { askOwnMemory } from './cross-attention.ts'
 import { expectShape } from './expect-shape.ts'
 import { ontoGrid, type Grid } from './grid.ts'
 
@@ -134,8 +134,7 @@ export const minePatches: Path = v => {
   const { low } = v
   const [h, w] = gridOf(v)
   const under = loosely(rearrange)('...s c (h y) (w x) -> ...s (h w) (y x) c', { h, w })(pyramid(v.maps))
-  const asking = rearrange('...s n c -> ...s n 1 c')(low)
-  const mined = pipe(askMemory('aux')(asking, under), rearrange('...s n 1 c -> ...s n c'), named('mined'))
+  const mined = named('mined')(askOwnMemory('aux')(low, under))
   return add(low, mined)
 }
 

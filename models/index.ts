@@ -22,7 +22,7 @@ export {
   type Positions,
 } from './clip.ts'
 export { convNext, convNextBlock, type ConvNextConfig, type Pyramid } from './convnext.ts'
-export { askMemory } from './cross-attention.ts'
+export { askMemory, askOwnMemory } from './cross-attention.ts'
 export {
   align,
   alignLinear,
