@@ -103,7 +103,7 @@ for (const { name, tokens, fusion, projector, parameters } of costs)
 // => gated concat    576 x 2048    5.8 + 29.0 GFLOP   31.3 M
 // => channel concat  576 x 2560    0.0 + 31.4 GFLOP   27.3 M
 // => fast MLP        576 x 1024    5.8 + 24.2 GFLOP   27.0 M
-// => patch mining    576 x 1024  438.8 + 24.2 GFLOP   27.9 M
+// => patch mining    576 x 1024   10.1 + 24.2 GFLOP   27.9 M
 // => token gate      576 x 1024    5.8 + 24.2 GFLOP   26.0 M
 show('fusion-cost', {
   marginLeft: 90,
