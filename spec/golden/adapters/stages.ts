@@ -20,7 +20,6 @@ import {
   type Value,
 } from '../../../lib/index.ts'
 import type { TensorFile } from '../../../lib/weights/tensor-file.ts'
-import { add } from '../../../ops/add.ts'
 import type { Limits, Numbers, Stage } from '../judge.ts'
 import { goldenTensors, type GoldenTensor } from '../tensors.ts'
 
@@ -65,26 +64,24 @@ export const allWeights = (file: Tensors, outputs: Outputs): Weights => {
 }
 
 /**
- * Gradients by name, of inputs and of parameters, from the cotangents of outputs. One name may be many nodes: what is
- * learned once is used many times.
+ * Gradients by name, of inputs and of parameters, from the cotangents of outputs. One name may be many nodes; the gradient of any of
+ * them is that of the name.
  */
 export const gradients = (
   outputs: readonly AnyTensor[],
   cotangents: readonly AnyTensor[],
   names: readonly string[],
 ): Outputs => {
-  const named = new Map<string, Node[]>(names.map(name => [name, []]))
+  const named = new Map<string, Node>()
   for (const node of topological(outputs.map(nodeOf)))
-    if (node.role === 'input' || node.role === 'parameter') named.get(node.name)?.push(node)
-  const nodes = [...named.values()].flat()
+    if (node.role === 'input' || node.role === 'parameter') named.set(node.name, node)
+  const nodes = names.map(name => {
+    const node = named.get(name)
+    if (node === undefined) throw new Error(`nothing in the graph is called '${name}'`)
+    return node
+  })
   const made = pullback(outputs, cotangents, nodes as readonly AnyTensor[])
-  const byNode = new Map(nodes.map((node, k) => [node, made[k]!]))
-  return Object.fromEntries(
-    [...named].map(([name, of]) => {
-      if (of.length === 0) throw new Error(`nothing in the graph is called '${name}'`)
-      return [name, of.map(node => byNode.get(node)!).reduce((a, b) => add(a, b) as Loose)]
-    }),
-  )
+  return Object.fromEntries(names.map((name, k) => [name, made[k]!]))
 }
 
 /** A tensor to compare with: whole, or samples of a large one (`name.index`, `name.value`). */
