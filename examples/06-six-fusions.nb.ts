@@ -176,7 +176,7 @@ const found = get(await run(outputs, { image, detail }, options)())
 
 // %%
 for (const [name] of gated) {
-  const gates = Array.from(found[`gate of ${name}`]!.data, g => g.toFixed(2))
+  const gates = Array.from(found[`gate of ${name}`]!.data, (g: number) => g.toFixed(2))
   console.log(name.padEnd(13), gates.join(' '))
 }
 // => Conv-Gate     0.32

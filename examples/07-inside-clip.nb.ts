@@ -24,6 +24,7 @@ import {
   tap,
   type AnyTensor,
   type SluiceError,
+  type Value,
 } from 'sluice'
 import { clip, clipPicture, type ClipConfig } from 'sluice/models'
 import { einsum, rearrange, scale, softmax } from 'sluice/ops'
@@ -142,7 +143,7 @@ const states = {
   ...Object.fromEntries(depth.map(i => [`layer ${i}`, tap(tower, `layers.${i}`)])),
 }
 const values = get(await run(states, { image }, { weights })())
-const lengths = Object.entries(values).flatMap(([at, { data }]) =>
+const lengths = Object.entries<Value>(values).flatMap(([at, { data }]) =>
   Array.from({ length: data.length / 32 }, (_, token) => ({
     at,
     token,
