@@ -6,7 +6,7 @@
  *   npx tsx --conditions=sluice-source examples/notebook.ts --write examples/01-first-five-minutes.nb.ts   writes what it prints
  */
 import { execFile } from 'node:child_process'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -27,7 +27,10 @@ export const runNotebook = async (file: string): Promise<{ readonly source: stri
   const source = readFileSync(file, 'utf8')
   const program = join(folder, basename(file))
   mkdirSync(folder, { recursive: true })
-  writeFileSync(program, source.replaceAll(stated, marker))
+  // by way of another name: whoever runs the same notebook now must not read half of it
+  const unfinished = `${program}.${process.pid}`
+  writeFileSync(unfinished, source.replaceAll(stated, marker))
+  renameSync(unfinished, program)
   const args = ['--import', 'tsx', '--conditions=sluice-source', program]
   const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: root, maxBuffer: 2 ** 26 })
   const outputs = stdout.split(endOfOutput)
