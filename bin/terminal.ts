@@ -19,7 +19,8 @@ export const listenForInterrupt = (): void => {
 
 export const print = (text: string): void => void process.stdout.write(`${text}\n`)
 export const note = (text: string): void => void process.stderr.write(`${text}\n`)
-const { red } = colours.createColors(process.stderr.isTTY)
+// undefined where it is no terminal, as the types do not say: the library would then decide by the environment, and colour in CI
+const { red } = colours.createColors(Boolean(process.stderr.isTTY))
 /** An error: its message, and nothing else. */
 export const complain = (message: string): void => note(red(message))
 
