@@ -1,11 +1,9 @@
-/** The kernel of a contraction, by the schedule that is estimated fastest for the problem on the device. */
+/** The kernel of a contraction, by the arrangement and schedule that are estimated fastest for the problem on the device. */
 import type { Contract } from '../form/index.ts'
 import type { Applied } from '../graph/index.ts'
-import { problemOf } from './contract/problem.ts'
-import { chooseSchedule } from './contract/schedules.ts'
+import { problemsOf } from './contract/problem.ts'
+import { fastest } from './contract/schedules.ts'
 import type { KernelContext, KernelSource } from './kernel.ts'
 
-export const contractKernel = (context: KernelContext, anchor: Applied, form: Contract): KernelSource => {
-  const problem = problemOf(context, anchor, form)
-  return chooseSchedule(problem).make(problem)
-}
+export const contractKernel = (context: KernelContext, anchor: Applied, form: Contract): KernelSource =>
+  fastest(problemsOf(context, anchor, form))

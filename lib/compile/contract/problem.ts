@@ -1,7 +1,6 @@
 /**
  * A contraction as its schedules see it: four flat sizes, the two operands as expressions of (batch, m, k) and (batch, n, k), and the
- * result put into place with its epilogue. Which of m and n runs along memory in the output is settled here: it is n, the roles of the
- * operands are exchanged where it was m.
+ * result put into place with its epilogue. Where n does not run along memory in the output, m may: then the operands can change roles.
  */
 import { axis, unravel, type Contract, type Expr } from '../../form/index.ts'
 import type { Applied } from '../../graph/index.ts'
@@ -29,12 +28,13 @@ export interface Problem {
 
 const flat = (name: string, shape: readonly Dim[]): readonly Expr[] => unravel(axis(name, size.prod(shape)), shape)
 
-export const problemOf = (context: KernelContext, anchor: Applied, form: Contract): Problem => {
+/** The arrangements of a contraction that are worth comparing: as its form says it, and with m and n exchanged. */
+export const problemsOf = (context: KernelContext, anchor: Applied, form: Contract): readonly Problem[] => {
   const direct = arrange(context, anchor, form, false)
-  if (runsAlong(context, direct, 'n', direct.position)) return direct
-  const exchanged = arrange(context, anchor, form, true)
-  return runsAlong(context, exchanged, 'n', exchanged.position) ? exchanged : direct
+  return storesAlong(direct) ? [direct] : [direct, arrange(context, anchor, form, true)]
 }
+/** Does n run along memory in the output, so that four columns are stored together? */
+export const storesAlong = (problem: Problem): boolean => runsAlong(problem.context, problem, 'n', problem.position)
 const arrange = (context: KernelContext, anchor: Applied, form: Contract, exchange: boolean): Problem => {
   const { fusion, root } = context
   const load = loader(fusion, anchor)

@@ -7,7 +7,7 @@ import { size, type Dim } from '../../shape/index.ts'
 import type { KernelSource } from '../kernel.ts'
 import { channels, channelsFit } from './channels.ts'
 import { panels, panelsCopies, panelsFit } from './panels.ts'
-import { alongK, runsAlong, type Problem } from './problem.ts'
+import { alongK, runsAlong, storesAlong, type Problem } from './problem.ts'
 import { shared } from './shared.ts'
 import { aboutSize } from '../usual.ts'
 import { tiles } from './tiles.ts'
@@ -67,11 +67,19 @@ export const schedules: readonly Schedule[] = [
 /** how many runs a kernel's compilation is spread over: drivers cache kernels, and equal layers share them */
 const runs = 100
 const seconds = (schedule: Schedule, problem: Problem): number => {
-  const products = aboutSize(size.prod([problem.batch, problem.m, problem.n, problem.k]))
+  const { batch, m, n, k } = problem
+  const products = aboutSize(size.prod([batch, m, n, k]))
   const copied = aboutSize(schedule.copies?.(problem) ?? 0)
-  const nanoseconds = (products / 8) * (0.3 + 5 * schedule.loads(problem)) + (copied / 8) * 10
+  const storedSingly = storesAlong(problem) ? 0 : aboutSize(size.prod([batch, m, n]))
+  const nanoseconds = (products / 8) * (0.3 + 5 * schedule.loads(problem)) + (copied / 8) * 10 + (storedSingly / 8) * 20
   return nanoseconds * 1e-9 * runs + schedule.compiling
 }
 
-export const chooseSchedule = (problem: Problem): Schedule =>
-  schedules.filter(s => s.fits(problem)).reduce((best, s) => (seconds(s, problem) < seconds(best, problem) ? s : best))
+/** The kernel of the arrangement and schedule that are estimated fastest. */
+export const fastest = (problems: readonly Problem[]): KernelSource => {
+  const choices = problems.flatMap(problem =>
+    schedules.filter(s => s.fits(problem)).map(schedule => ({ schedule, problem, cost: seconds(schedule, problem) })),
+  )
+  const { schedule, problem } = choices.reduce((best, choice) => (choice.cost < best.cost ? choice : best))
+  return schedule.make(problem)
+}
