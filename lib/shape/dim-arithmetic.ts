@@ -99,45 +99,64 @@ export const fits = (h: Dim, k: number, p: number | 'same'): Dim => {
   return isError(q) ? q : h
 }
 
-/** value of an expression once the symbols are known; throws when an exact division does not come out */
-export const evalDim = (d: Dim, env: Readonly<Record<string, number>>): number => {
-  if (typeof d === 'number') return d
-  let i = 0
-  const s = d.replaceAll(' + ', '+')
-  const fail = (m: string): never => {
-    throw new Error(`${m} in '${d}'`)
-  }
-  const eat = (c: string) => (s[i] === c ? i++ : fail(`expected '${c}'`))
-  const expr = (): number => {
-    let v = term()
-    while (s[i] === '+') {
-      i++
-      v += term()
-    }
-    return v
-  }
-  const term = (): number => {
-    let v = atom()
-    while (s[i] === '*' || s[i] === '·') {
-      i++
-      v *= atom()
-    }
-    return v
-  }
-  const atom = (): number => {
-    const m = /^(\d+|[A-Za-z_][A-Za-z0-9_]*)/.exec(s.slice(i)) ?? fail('bad expression')
-    i += m[0].length
-    if (/^\d/.test(m[0])) return Number(m[0])
-    if (s[i] !== '(') return env[m[0]] ?? fail(`no value for '${m[0]}'`)
-    eat('(')
-    const a = expr()
-    eat(',')
-    const b = expr()
-    eat(')')
-    if (m[0] === 'floor') return Math.floor(a / b)
-    if (m[0] === 'sub') return a >= b ? a - b : fail(`${a} - ${b} is negative`)
-    if (m[0] === 'div') return a % b === 0 ? a / b : fail(`${a} is not divisible by ${b}`)
-    return fail(`no function '${m[0]}'`)
-  }
-  return expr()
+/** A size as a function of the named ones. */
+export type SizeOf = (sizes: Readonly<Record<string, number>>) => number
+interface Parsed {
+  readonly of: SizeOf
+  readonly next: number
 }
+
+/** Reads a size once, to be evaluated often. The function throws where an obligation such as an exact division fails. */
+export const readDim = (d: Dim): SizeOf => {
+  if (typeof d === 'number') return () => d
+  const text = d.replaceAll(' ', '')
+  const fail = (why: string): never => {
+    throw new Error(`${why} in '${d}'`)
+  }
+  const sum = (at: number): Parsed => joined(at, '+', product, (a, b) => sizes => a(sizes) + b(sizes))
+  const product = (at: number): Parsed => joined(at, '*·', atom, (a, b) => sizes => a(sizes) * b(sizes))
+  const joined = (
+    at: number,
+    signs: string,
+    part: (at: number) => Parsed,
+    join: (a: SizeOf, b: SizeOf) => SizeOf,
+  ): Parsed => {
+    let left = part(at)
+    while (left.next < text.length && signs.includes(text[left.next]!)) {
+      const right = part(left.next + 1)
+      left = { of: join(left.of, right.of), next: right.next }
+    }
+    return left
+  }
+  const atom = (at: number): Parsed => {
+    const [word] = /^(\d+|[A-Za-z_]\w*)/.exec(text.slice(at)) ?? fail('bad expression')
+    const next = at + word.length
+    const literal = Number(word)
+    if (!Number.isNaN(literal)) return { of: () => literal, next }
+    if (text[next] !== '(') return { of: sizes => sizes[word] ?? fail(`no value for '${word}'`), next }
+    const a = sum(next + 1)
+    if (text[a.next] !== ',') fail("expected ','")
+    const b = sum(a.next + 1)
+    if (text[b.next] !== ')') fail("expected ')'")
+    return { of: applied(word, a.of, b.of), next: b.next + 1 }
+  }
+  const applied = (name: string, a: SizeOf, b: SizeOf): SizeOf => {
+    if (name === 'floor') return sizes => Math.floor(a(sizes) / b(sizes))
+    if (name === 'sub')
+      return sizes => {
+        const [x, y] = [a(sizes), b(sizes)]
+        return x >= y ? x - y : fail(`${x} - ${y} is negative`)
+      }
+    if (name === 'div')
+      return sizes => {
+        const [x, y] = [a(sizes), b(sizes)]
+        return x % y === 0 ? x / y : fail(`${x} is not divisible by ${y}`)
+      }
+    return fail(`no function '${name}'`)
+  }
+  const whole = sum(0)
+  return whole.next === text.length ? whole.of : fail(`unexpected '${text.slice(whole.next)}'`)
+}
+
+/** value of an expression once the symbols are known; throws when an exact division does not come out */
+export const evalDim = (d: Dim, env: Readonly<Record<string, number>>): number => readDim(d)(env)
