@@ -2,12 +2,23 @@
 import { axis, unravel, type Each } from '../form/index.ts'
 import type { Applied } from '../graph/index.ts'
 import { size } from '../shape/index.ts'
-import { elementOf, indent, loader, positionIn, printModule, type KernelContext, type KernelSource } from './kernel.ts'
+import {
+  elementOf,
+  indent,
+  loader,
+  positionIn,
+  printModule,
+  sideBySide,
+  type KernelContext,
+  type KernelSource,
+} from './kernel.ts'
 import { Block, stored, type Text } from './wgsl.ts'
 
 /** lanes of a workgroup, and units that a lane makes: small workgroups that loop suit a CPU, wide ones a GPU */
-const elementwiseTeam = ({ tuning }: KernelContext['profile']): readonly [number, number] =>
-  tuning === 'gpu' ? [64, 1] : [tuning === 'lavapipe' ? 8 : 4, 4]
+const elementwiseTeam = (profile: KernelContext['profile']): readonly [number, number] => [
+  sideBySide(profile),
+  profile.tuning === 'gpu' ? 1 : 4,
+]
 
 export const eachKernel = (context: KernelContext): KernelSource => {
   const { fusion, root, profile } = context
@@ -43,7 +54,7 @@ ${indent(inner)}
   }
   const four = attempt(true)
   // four at a time pays when some load is one vec4 load (or there is nothing to load)
-  return four.reads.length === 0 || /: array<vec/.test(four.wgsl.split('read_write')[0] ?? '') ? four : attempt(false)
+  return four.reads.length === 0 || four.vectors !== 'none' ? four : attempt(false)
 }
 
 /** The kernel of a state that changes in place: only what changes is computed and stored. */

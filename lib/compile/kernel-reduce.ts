@@ -6,7 +6,16 @@
 import { axis, unravel, type Expr, type Monoid, type Reduce } from '../form/index.ts'
 import type { Applied } from '../graph/index.ts'
 import { size, type Dim } from '../shape/index.ts'
-import { elementOf, indent, loader, positionIn, printModule, type KernelContext, type KernelSource } from './kernel.ts'
+import {
+  elementOf,
+  indent,
+  loader,
+  positionIn,
+  printModule,
+  sideBySide,
+  type KernelContext,
+  type KernelSource,
+} from './kernel.ts'
 import { Block, stored, widen, wrap, type Module, type Text } from './wgsl.ts'
 
 type Team = { readonly lanes: number; readonly meet: 'alone' | 'shuffle' | 'memory' }
@@ -34,7 +43,7 @@ export const reduceKernel = (context: KernelContext, anchor: Applied, form: Redu
   const { profile } = context
   const columns = size.prod(form.columns)
   const short = typeof columns === 'number' && columns <= 16
-  const alone: Team = { lanes: profile.tuning === 'gpu' ? 64 : profile.tuning === 'lavapipe' ? 8 : 4, meet: 'alone' }
+  const alone: Team = { lanes: sideBySide(profile), meet: 'alone' }
   if (short) return print(context, anchor, form, alone, false)
   const shuffles = profile.subgroup[0] >= 4
   const team: Team =
@@ -44,7 +53,7 @@ export const reduceKernel = (context: KernelContext, anchor: Applied, form: Redu
   const searches = form.passes.some(p => isSearch(p.monoid))
   if (searches) return print(context, anchor, form, team, false)
   const four = typeof columns === 'number' && columns % 4 === 0 ? print(context, anchor, form, team, true) : undefined
-  if (four !== undefined && /: array<vec4/.test(four.wgsl.split('read_write')[0] ?? '')) return four
+  if (four !== undefined && four.vectors !== 'none') return four
   // the columns do not lie side by side; do the rows? then one lane folds one row
   return strided(context, anchor, form)
     ? print(context, anchor, form, alone, false)
@@ -68,7 +77,7 @@ const strided = (context: KernelContext, anchor: Applied, form: Reduce): boolean
     )
     return { body: '', output: { wide: false }, grid: [1, 1, 1] }
   })
-  return /: array<vec4/.test(probe.wgsl.split('read_write')[0] ?? '')
+  return probe.vectors !== 'none'
 }
 
 const print = (context: KernelContext, anchor: Applied, form: Reduce, team: Team, four: boolean): KernelSource => {

@@ -15,6 +15,8 @@ export interface KernelSource {
   readonly packed?: readonly Applied[]
   readonly wgsl: string
   readonly reads: readonly Read[]
+  /** of the buffers it reads, which are bound as vectors of four */
+  readonly vectors: 'none' | 'some' | 'all'
   readonly sizes: readonly Dim[]
   readonly grid: readonly [Dim, Dim, Dim]
   readonly features: readonly GPUFeatureName[]
@@ -108,11 +110,15 @@ export const printModule = (
   return {
     wgsl: `${head}\n${halves}\n${body}`,
     reads: module.reads,
+    vectors: module.vectors,
     sizes: module.sizes,
     grid,
     features: enable.includes('subgroups') ? ['subgroups'] : [],
   }
 }
+
+/** Lanes of a workgroup that work side by side and share nothing: one subgroup on software devices, a usual 64 on a GPU. */
+export const sideBySide = ({ tuning }: DeviceProfile): number => (tuning === 'gpu' ? 64 : tuning === 'lavapipe' ? 8 : 4)
 
 export const indent = (lines: readonly string[], by = '  '): string =>
   lines

@@ -47,6 +47,11 @@ export class Module {
       }))
     })
   }
+  /** Which of the buffers are bound as vectors of four. */
+  get vectors(): 'none' | 'some' | 'all' {
+    const wide = [...this.buffers.values()].filter(b => b.wide).length
+    return wide === 0 ? 'none' : wide === this.buffers.size ? 'all' : 'some'
+  }
   get sizes(): readonly Dim[] {
     return this.words
   }

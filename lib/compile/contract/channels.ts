@@ -5,7 +5,7 @@
  */
 import { literal, type Expr } from '../../form/index.ts'
 import { size } from '../../shape/index.ts'
-import { indent, printModule, type KernelSource } from '../kernel.ts'
+import { indent, printModule, sideBySide, type KernelSource } from '../kernel.ts'
 import { Block, stored, widen, wrap, type Text } from '../wgsl.ts'
 import { pack } from './packing.ts'
 import { runsAlong, type Problem } from './problem.ts'
@@ -23,7 +23,7 @@ export const channelsFit = (problem: Problem): boolean => {
 export const channels = (problem: Problem): KernelSource => {
   const { context, n, k } = problem
   const quads = Number(problem.batch) / 4
-  const lanes = context.profile.tuning === 'gpu' ? 64 : context.profile.tuning === 'lavapipe' ? 8 : 4
+  const lanes = sideBySide(context.profile)
   const packed = pack([k, problem.batch], index =>
     problem.elementOfA(index[1] as Expr, literal(0, 'index'), index[0] as Expr),
   )

@@ -50,13 +50,12 @@ export const panels = (problem: Problem): KernelSource => {
   const rowsOfA = alongK(problem, problem.a) ? undefined : pack([batch, m, deep], rowElement)
   const rowTiles = size.floorDiv(size.add(m, rows - 1), rows)
   const count = size.prod([batch, rowTiles, across])
-  const at = (name: string, extent: Dim): Expr => axis(name, extent)
   const a: Expr =
     rowsOfA === undefined
       ? problem.a
-      : { e: 'load', of: rowsOfA, index: [at('batch', batch), at('m', m), at('k', deep)] }
+      : { e: 'load', of: rowsOfA, index: [axis('batch', batch), axis('m', m), axis('k', deep)] }
 
-  const source = printModule({ ...context }, module => {
+  const source = printModule(context, module => {
     const b = module.buffer(packed).at
     const aBlock = new Block(module, { axis: a => (a === 'm' ? 'm0 + r' : a), four: 'k' }, 'a_')
     const [quad] = aBlock.print(a) as [Text]

@@ -20,7 +20,6 @@ export interface Problem {
   /** the finished element at (batch, m, n), made from the folded value `sum`, and where it is stored */
   readonly value: Expr
   readonly position: Expr
-  readonly flops: Dim
   /** the element of a at any (batch, m, k), and of b at any (batch, n, k): for packing */
   readonly elementOfA: (batch: Expr, m: Expr, k: Expr) => Expr
   readonly elementOfB: (batch: Expr, n: Expr, k: Expr) => Expr
@@ -55,7 +54,6 @@ const arrange = (context: KernelContext, anchor: Applied, form: Contract, exchan
     b: exchange ? a : b,
     value,
     position: positionIn(root, index),
-    flops: size.mul(2, size.prod([batch, m, n, k])),
     elementOfA: (batchAt, mAt, kAt) => {
       const at = [unravel(batchAt, form.batch), unravel(mAt, mShape), unravel(kAt, form.k)] as const
       return exchange ? form.b(load, ...at) : form.a(load, ...at)
@@ -84,7 +82,7 @@ export const runsAlong = (
     return { body: '', output: { wide: false }, grid: [1, 1, 1] }
   })
   if (x.e !== 'load' && along) return true
-  return source.reads.length > 0 && !/: array<(f32|i32|u32)>/.test(source.wgsl.split('read_write')[0] ?? '')
+  return source.vectors === 'all'
 }
 /** Does an operand lie along k, four at a time? */
 export const alongK = (problem: Problem, x: Expr): boolean => runsAlong(problem.context, problem, 'k', x)

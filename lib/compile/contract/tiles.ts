@@ -4,7 +4,7 @@
  * columns), or neither (one number at a time). It compiles fast, which small work wants more than speed.
  */
 import { size, type Dim } from '../../shape/index.ts'
-import { indent, printModule, type KernelSource } from '../kernel.ts'
+import { indent, printModule, sideBySide, type KernelSource } from '../kernel.ts'
 import { Block, stored, widen, wrap, type Module, type Text } from '../wgsl.ts'
 import { alongK, runsAlong, type Problem } from './problem.ts'
 
@@ -14,7 +14,7 @@ export const tiles = (problem: Problem): KernelSource => {
   const { context, m, n, batch } = problem
   const { profile } = context
   const rows = typeof m === 'number' ? Math.min(4, Math.max(1, m)) : 4
-  const lanes = profile.tuning === 'gpu' ? 64 : profile.tuning === 'lavapipe' ? 8 : 4
+  const lanes = sideBySide(profile)
   const aAlongK = alongK(problem, problem.a)
   const bAlongK = alongK(problem, problem.b)
   const bAlongN = runsAlong(context, problem, 'n', problem.b)
