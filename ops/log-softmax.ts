@@ -6,7 +6,7 @@ import { logsumexp } from './logsumexp.ts'
 import { mul } from './mul.ts'
 import { shift } from './shift.ts'
 import { sub } from './sub.ts'
-import { alongAxes } from './reduction.ts'
+import { alongAxes, sumOfExponentials } from './reduction.ts'
 import { sum } from './sum.ts'
 
 /** x - logsumexp(x) along an axis. */
@@ -23,14 +23,7 @@ export const logSoftmaxOver: (axis: number) => Same = op('logSoftmax', {
       form: 'reduce',
       rows,
       columns,
-      passes: [
-        { name: 'largest', monoid: 'max', value: (load, row, column) => load(0, place(row, column)) },
-        {
-          name: 'total',
-          monoid: 'sum',
-          value: (load, row, column, folded) => wgsl`exp(${load(0, place(row, column))} - ${folded('largest')})`,
-        },
-      ],
+      passes: sumOfExponentials(place),
       finish: {
         per: 'element',
         value: (folded, load, row, column) =>

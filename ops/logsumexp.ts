@@ -7,7 +7,15 @@ import { max } from './max.ts'
 import { mul } from './mul.ts'
 import { sub } from './sub.ts'
 import { broadcastTo } from './broadcast-to.ts'
-import { extremeRule, alongAxes, fromFront, sampleAxes, type Axes, type Reduction } from './reduction.ts'
+import {
+  extremeRule,
+  alongAxes,
+  sumOfExponentials,
+  fromFront,
+  sampleAxes,
+  type Axes,
+  type Reduction,
+} from './reduction.ts'
 import { sum } from './sum.ts'
 import { shift } from './shift.ts'
 
@@ -32,14 +40,7 @@ export const logsumexp: Reduction = op('logsumexp', {
       form: 'reduce',
       rows,
       columns,
-      passes: [
-        { name: 'largest', monoid: 'max', value: (load, row, column) => load(0, place(row, column)) },
-        {
-          name: 'total',
-          monoid: 'sum',
-          value: (load, row, column, folded) => wgsl`exp(${load(0, place(row, column))} - ${folded('largest')})`,
-        },
-      ],
+      passes: sumOfExponentials(place),
       finish: { per: 'row', value: folded => wgsl`(log(${folded('total')}) + ${folded('largest')})` },
     }
   },

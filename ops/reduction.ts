@@ -11,6 +11,7 @@ import {
   type Reduce,
   type Rule,
   type Shape,
+  wgsl,
   type Tensor,
 } from '../lib/index.ts'
 import { wrongAxis } from './axes.ts'
@@ -85,6 +86,15 @@ export const alongAxes = (shape: Shape, axes: readonly number[]): AlongAxes => {
       shape.map((_, k) => (folded.includes(k) ? column[folded.indexOf(k)]! : row[kept.indexOf(k)]!)),
   }
 }
+/** The passes `largest` and `total`, the sum of exp(x - largest): what softmax and its logarithms begin with. */
+export const sumOfExponentials = (place: AlongAxes['place']): Reduce['passes'] => [
+  { name: 'largest', monoid: 'max', value: (load, row, column) => load(0, place(row, column)) },
+  {
+    name: 'total',
+    monoid: 'sum',
+    value: (load, row, column, folded) => wgsl`exp(${load(0, place(row, column))} - ${folded('largest')})`,
+  },
+]
 /** A form that folds the axes by one monoid. */
 export const foldAxes =
   (monoid: Monoid) =>

@@ -7,7 +7,7 @@ import { max } from './max.ts'
 import { mul } from './mul.ts'
 import { shift } from './shift.ts'
 import { sub } from './sub.ts'
-import { alongAxes } from './reduction.ts'
+import { alongAxes, sumOfExponentials } from './reduction.ts'
 import { sum } from './sum.ts'
 
 /**
@@ -30,14 +30,7 @@ export const softmaxOver: (axis: number) => Same = op('softmax', {
       form: 'reduce',
       rows,
       columns,
-      passes: [
-        { name: 'largest', monoid: 'max', value: (load, row, column) => load(0, place(row, column)) },
-        {
-          name: 'total',
-          monoid: 'sum',
-          value: (load, row, column, folded) => wgsl`exp(${load(0, place(row, column))} - ${folded('largest')})`,
-        },
-      ],
+      passes: sumOfExponentials(place),
       finish: {
         per: 'element',
         value: (folded, load, row, column) =>
