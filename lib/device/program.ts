@@ -37,8 +37,10 @@ export interface LoadOptions extends InitialOptions {
 }
 export interface RunOptions {
   readonly signal?: AbortSignal
-  /** names of the outputs to compute and read back; all unless said. States always advance. */
+  /** names of the outputs to compute; all unless said. States always advance. */
   readonly only?: readonly string[]
+  /** names of the outputs to read back; those that are computed unless said. The run ends when the device is done. */
+  readonly read?: readonly string[]
 }
 
 /** Calls that overlap wait for one another; every failure is a value. */
@@ -210,10 +212,10 @@ const programOf = ({ lowered, device, planner, kernels, pipelines, own, place, u
     }
   }
 
-  const run = (feeds: Feeds, { signal, only }: RunOptions) =>
+  const run = (feeds: Feeds, { signal, only, read = only }: RunOptions) =>
     exclusive(async () => {
       if (signal?.aborted === true) return E.left(interrupted('running'))
-      const unknown = only?.find(name => !outputs.some(o => o.name === name))
+      const unknown = [...(only ?? []), ...(read ?? [])].find(name => !outputs.some(o => o.name === name))
       if (unknown !== undefined) {
         const names = outputs.map(o => `'${o.name}'`).join(', ')
         return E.left(feedError(unknown, `'${unknown}' is not an output of this program; its outputs are ${names}`))
@@ -221,13 +223,14 @@ const programOf = ({ lowered, device, planner, kernels, pipelines, own, place, u
       const started = await start(feeds)
       if (E.isLeft(started)) return started
       const { plan, steps } = started.right.ready
-      const chosen = only === undefined ? outputs : outputs.filter(o => only.includes(o.name))
+      const computed = outputs.filter(({ name }) => only === undefined || only.includes(name) || read?.includes(name))
+      const chosen = outputs.filter(({ name }) => read === undefined || read.includes(name))
       const needed =
         only === undefined
           ? undefined
           : neededFor(
               lowered,
-              chosen.map(o => o.buffer),
+              computed.map(o => o.buffer),
             )
       const shapes = chosen.map(o => o.tensor.shape.map(d => planner.valueOf(d, plan)))
       const segments = segmentsOf(

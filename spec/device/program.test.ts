@@ -1,7 +1,7 @@
 /** Programs on a real adapter: results, memory, counters, and every way to fail. The programs are written by hand (by-hand.ts). */
 import { platform } from '#platform'
 import { either as E, taskEither as TE } from 'fp-ts'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import type { Lowered } from '../../lib/compile/pass.ts'
 import { interrupted, type Door } from '../../lib/errors.ts'
 import { value, type Value } from '../../lib/graph/index.ts'
@@ -127,6 +127,25 @@ describe('running', () => {
       expect(Object.entries(some).map(([k, v]) => [k, floats(v)])).toEqual([['b', [10]]])
       expect(await right(program.run({ x: [5] }, { only: [] }))).toEqual({})
       expect(await left(program.run({ x: [5] }, { only: ['d'] }))).toMatchObject({ kind: 'feed', name: 'd' })
+    })
+  })
+
+  it('computes what it does not read back', () => {
+    const { buffer, pass, lowered } = programme()
+    const x = inputSource('x', ['n'])
+    const [a, b, c] = [buffer('x', 'n', { what: 'input', source: x }), buffer('b', 'n'), buffer('c', 'n')]
+    pass(affine(2, 0), [a], b)
+    pass(affine(0, 7), [a], c)
+    return using(lowered({ b: [x, b], c: [x, c] }), async program => {
+      const dispatches = vi.spyOn(GPUComputePassEncoder.prototype, 'dispatchWorkgroups')
+      const { readBack } = device.counters()
+      expect(await right(program.run({ x: [5] }, { read: [] }))).toEqual({})
+      expect(dispatches.mock.calls.length).toBe(2)
+      expect(device.counters().readBack).toBe(readBack)
+      expect(Object.keys(await right(program.run({ x: [5] }, { only: [], read: ['c'] })))).toEqual(['c'])
+      expect(dispatches.mock.calls.length).toBe(3)
+      expect(await left(program.run({ x: [5] }, { read: ['d'] }))).toMatchObject({ kind: 'feed', name: 'd' })
+      dispatches.mockRestore()
     })
   })
 
