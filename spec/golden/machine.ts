@@ -1,6 +1,15 @@
 /** What golden cases run on: the float64 references of this library, and a device of WebGPU. */
 import { either as E } from 'fp-ts'
-import { evaluate, openDevice, run, type AnyTensor, type Feeds, type Value } from '../../lib/index.ts'
+import {
+  evaluate,
+  openDevice,
+  parameters,
+  run,
+  type AnyTensor,
+  type Feeds,
+  type Value,
+  type WeightSource,
+} from '../../lib/index.ts'
 import { byReference, onDevice, type Engine } from '../../models/answer/index.ts'
 
 export type MachineName = 'cpu' | 'gpu'
@@ -12,7 +21,7 @@ export interface Machine {
   readonly run: (
     outputs: Readonly<Record<string, AnyTensor>>,
     feeds: Feeds,
-    weights?: ReadonlyMap<string, Value>,
+    weights?: WeightSource,
   ) => Promise<Readonly<Record<string, Value>>>
   /** what a loaded model is asked on */
   readonly engine: Engine
@@ -24,11 +33,27 @@ const rightOf = <A>(result: E.Either<{ readonly message: string }, A>): A => {
   return result.right
 }
 
+/** Weights that are read when asked for, all of them read. */
+const valuesOf = async (
+  outputs: Readonly<Record<string, AnyTensor>>,
+  weights: WeightSource,
+): Promise<ReadonlyMap<string, Value>> => {
+  const values = new Map<string, Value>()
+  for (const { name } of parameters(outputs)) {
+    const stored = weights.get(name)
+    if (stored === undefined) continue
+    if ('data' in stored) values.set(name, stored)
+    else values.set(name, { kind: 'float', shape: stored.shape, data: rightOf(await stored.read()) })
+  }
+  return values
+}
+
 const cpu: Machine = {
   name: 'cpu',
   strict: true,
   engine: byReference,
-  run: async (outputs, feeds, weights) => rightOf(evaluate(outputs, feeds, weights === undefined ? {} : { weights })),
+  run: async (outputs, feeds, weights) =>
+    rightOf(evaluate(outputs, feeds, weights === undefined ? {} : { weights: await valuesOf(outputs, weights) })),
   close: () => {},
 }
 

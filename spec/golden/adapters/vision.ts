@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { judged, Unsupported, type GoldenCase, type Verdict } from '../judge.ts'
 import type { Machine } from '../machine.ts'
 import { jsonOf } from './stages.ts'
+import { fullCase } from './vision-full.ts'
 import { clipCase, convNextCase, fusionCase, positionCase, roiCase } from './vision-graphs.ts'
 import { boxesCase, preprocessCase } from './vision-host.ts'
 
@@ -24,6 +25,7 @@ const kinds: Readonly<Record<string, Check>> = {
   convnext: convNextCase,
   fusion: fusionCase,
   roi: roiCase,
+  full: fullCase,
   'position-encoding': positionCase,
 }
 
