@@ -18,7 +18,7 @@ const nodeOnly = {
 }
 
 export default tseslint.config(
-  { ignores: ['dist/', 'out/', '.cache/', 'node_modules/', 'spec/golden/**/*.js'] },
+  { ignores: ['dist/', 'out/', 'bench/out/', '.cache/', 'node_modules/', 'spec/golden/**/*.js'] },
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
   {
     files: ['**/*.ts'],

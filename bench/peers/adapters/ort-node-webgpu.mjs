@@ -1,0 +1,8 @@
+import ort from 'onnxruntime-node'
+import { ortWorkload } from './ort-common.mjs'
+const o = { executionProviders: ['webgpu'], logSeverityLevel: 3 }
+export const info = { device: 'WebGPU (native Dawn inside libonnxruntime)', pkg: 'onnxruntime-node', gelu: 'erf' }
+export const init = async () => {}
+export const workloads = Object.fromEntries(
+  ['matmul', 'attn', 'dwconv', 'mlp'].map(w => [w, ortWorkload(ort, w, o, { attn: process.env.ATTN ?? 'mha' })]),
+)

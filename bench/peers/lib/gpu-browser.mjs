@@ -1,0 +1,1 @@
+export const gpu = navigator.gpu
