@@ -27,7 +27,8 @@ export const eachKernel = (context: KernelContext): KernelSource => {
   const [lanes, units] = elementwiseTeam(profile)
   const attempt = (four: boolean) => {
     const per = lanes * units * (four ? 4 : 1)
-    return printModule(context, module => {
+    const over = context.over && { ...context.over, wide: four }
+    return printModule({ ...context, over }, module => {
       const block = new Block(module, { axis: () => 'i', ...(four ? { four: 'i', quarters: { i: 'q' } } : {}) })
       const [made] = block.print(value)
       const steps = four ? size.floorDiv(size.add(count, 3), 4) : count

@@ -28,6 +28,8 @@ export interface KernelContext {
   readonly storageOf: (node: Node) => 'f32' | 'i32' | 'f16'
   /** is it computed from weights alone, before the first run? */
   readonly isFixed: (node: Node) => boolean
+  /** the state that the root is written over; a kernel that knows of it says how it is bound */
+  readonly over?: { readonly node: Node; readonly wide: boolean } | undefined
 }
 
 /** The element of `node` at an index, with what is inlined into `consumer` computed in place and the anchor's result given. */
@@ -100,7 +102,11 @@ export const printModule = (
   },
 ): KernelSource => {
   const make = (narrow: ReadonlySet<Node>): Module =>
-    new Module(bufferName, { storageOf: context.storageOf, maxBinding: context.profile.maxBinding }, narrow)
+    new Module(
+      bufferName,
+      { storageOf: context.storageOf, maxBinding: context.profile.maxBinding, over: context.over },
+      narrow,
+    )
   const draft = make(new Set())
   print(draft)
   const module = make(draft.narrow)

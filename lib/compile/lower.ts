@@ -13,12 +13,12 @@ import {
   type Outputs,
   isTensor,
 } from '../graph/index.ts'
-import type { Each } from '../form/index.ts'
 import { size, type Dim } from '../shape/index.ts'
 import { fuse, type Fusion } from './fuse.ts'
 import { changeKernel, eachKernel } from './kernel-each.ts'
 import { reduceKernel } from './kernel-reduce.ts'
 import { contractKernel } from './kernel-contract.ts'
+import { changeOf, inside, scheduleInPlace } from './in-place.ts'
 import { isPacking } from './contract/packing.ts'
 import { wholeKernel } from './kernel-whole.ts'
 import type { KernelContext, KernelSource } from './kernel.ts'
@@ -43,7 +43,10 @@ export const lower = (outputs: Outputs, options: LowerOptions): Lowered => {
   // one binding each for the output and the named sizes
   const updated = results.slice(tensors.length)
   const fusion = fuse(results, profile.maxStorageBuffers - 2, new Set(updated))
-  const changed = inPlace(fusion, updated, wanted.slice(results.length), new Set(results.slice(0, tensors.length)))
+  const roots = fusion.order.filter(node => fusion.kept(node) && (node.role === 'applied' || isFilled(node)))
+  const olds = wanted.slice(results.length)
+  const pairs = updated.map((node, k) => [node, olds[k] as Node] as const)
+  const { order, over } = scheduleInPlace(fusion, roots, pairs, new Set(results))
   const fixed = onlyWeights(fusion.order)
   /** is it computed from weights alone? A packed operand is when what it packs is. */
   const isFixed = (node: Node): boolean => fixed.has(node) || (isPacking(node) && node.inputs.every(isFixed))
@@ -51,7 +54,7 @@ export const lower = (outputs: Outputs, options: LowerOptions): Lowered => {
   const bufferOf = (node: Node): BufferPlan => {
     const known = buffers.get(node)
     if (known !== undefined) return known
-    const before = changed.get(node)
+    const before = over.get(node)
     if (before !== undefined) return bufferOf(before)
     const plan = planBuffer(node, buffers.size, isFixed(node), weights)
     buffers.set(node, plan)
@@ -65,7 +68,7 @@ export const lower = (outputs: Outputs, options: LowerOptions): Lowered => {
   const emit = (node: Node): void => {
     // nothing to compute: an axis of length 0 would only divide by it
     if (size.prod(node.shape) === 0) return
-    const source = kernelOf({ fusion, profile, root: node, storageOf, isFixed }, changed.has(node))
+    const source = kernelOf({ fusion, profile, root: node, storageOf, isFixed }, over.get(node))
     for (const packed of source.packed ?? []) {
       const key = packingKey(packed)
       if (packings.has(key)) continue
@@ -95,7 +98,7 @@ export const lower = (outputs: Outputs, options: LowerOptions): Lowered => {
     if (!isPacking(node)) return ''
     return `${JSON.stringify(node.attrs)} ${node.inputs.map(n => ids.get(n) ?? ids.set(n, ids.size).get(n)).join(' ')}`
   }
-  for (const node of fusion.order) if (fusion.kept(node) && (node.role === 'applied' || isFilled(node))) emit(node)
+  for (const node of order) emit(node)
   // states and inputs that only pass through have memory too
   const planned = results.map(bufferOf)
   const states = wanted.slice(tensors.length + next.length).map(bufferOf)
@@ -107,28 +110,6 @@ export const lower = (outputs: Outputs, options: LowerOptions): Lowered => {
     outputs: names.map((name, k) => ({ name, tensor: tensors[k] as AnyTensor, buffer: planned[k] as BufferPlan })),
     next: next.map((_, k) => ({ state: states[k] as BufferPlan, from: planned[tensors.length + k] as BufferPlan })),
   }
-}
-
-const changeOf = (fusion: Fusion, node: Node): Each['change'] => {
-  const form = node.role === 'applied' ? fusion.form(node) : undefined
-  return form?.form === 'each' ? form.change : undefined
-}
-/** Next values of states that can be written over the state: they change parts of it, and nothing else reads it. */
-const inPlace = (
-  fusion: Fusion,
-  next: readonly Node[],
-  states: readonly Node[],
-  outputs: ReadonlySet<Node>,
-): ReadonlyMap<Node, Node> => {
-  const readsOf = (state: Node): number =>
-    fusion.order.flatMap((n): readonly Node[] => n.inputs).filter(i => i === state).length
-  const pairs = next.map((node, k): readonly [Node, Node] => [node, states[k] as Node])
-  return new Map(
-    pairs.filter(([node, state]) => {
-      const alone = readsOf(state) === 1 && node.inputs[0] === state
-      return alone && !outputs.has(state) && changeOf(fusion, node) !== undefined
-    }),
-  )
 }
 
 /** an output that is one number everywhere has to be written by a kernel */
@@ -162,10 +143,11 @@ const planBuffer = (node: Node, id: number, fixed: boolean, weights: 'f32' | 'f1
   return { ...base, label, storage: plainStorage(node.kind), holds: { what: fixed ? 'prepared' : 'work' } }
 }
 
-const kernelOf = (context: KernelContext, changes: boolean): KernelSource => {
+const kernelOf = (context: KernelContext, over: Node | undefined): KernelSource => {
   const { fusion, root } = context
-  const change = changes ? changeOf(fusion, root) : undefined
+  const change = over === undefined ? undefined : changeOf(fusion, root)
   if (change !== undefined) return changeKernel(context, root as Applied, change)
+  if (over !== undefined) return eachKernel({ ...context, over: { node: over, wide: false } })
   const anchor = fusion.anchor(root) ?? (root.role === 'applied' ? root : undefined)
   if (anchor === undefined) return eachKernel(context)
   const form = fusion.form(anchor)
@@ -181,17 +163,6 @@ const kernelOf = (context: KernelContext, changes: boolean): KernelSource => {
   }
 }
 
-/** The nodes a kernel computes: the root and what lives inside it, inputs first. */
-const inside = (fusion: Fusion, root: Node): readonly Applied[] => {
-  const found = new Set<Applied>()
-  const visit = (node: Node): void => {
-    if (node.role !== 'applied' || found.has(node)) return
-    for (const input of node.inputs) if (fusion.inlined(input, node)) visit(input)
-    found.add(node)
-  }
-  visit(root)
-  return [...found]
-}
 const labelOf = (fusion: Fusion, root: Node): string => {
   const names = inside(fusion, root).map(n => n.op.name)
   const counted = [...new Set(names)]

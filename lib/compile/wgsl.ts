@@ -57,6 +57,8 @@ export class Module {
   }
   /** the name of a buffer in the text, and how one of its elements is read */
   buffer(node: Node): { name: string; wide: boolean; storage: 'f32' | 'i32' | 'f16'; at: (i: string) => string } {
+    if (node === this.memory.over?.node)
+      return { name: 'y', wide: this.memory.over.wide, storage: 'f32', at: i => `y[${i}]` }
     let found = this.buffers.get(node)
     if (found === undefined)
       this.buffers.set(node, (found = { name: this.unique(this.nameOf(node)), wide: !this.known.has(node) }))
@@ -113,6 +115,8 @@ export class Module {
 export interface Memory {
   readonly storageOf: (node: Node) => 'f32' | 'i32' | 'f16'
   readonly maxBinding: number
+  /** a state that the output is written over, element by element, and whether it is bound as vectors of four */
+  readonly over?: { readonly node: Node; readonly wide: boolean } | undefined
 }
 /** One binding of a kernel: a buffer, or a window of it in elements. */
 export interface Read {
