@@ -50,14 +50,16 @@ const withoutExif = (bytes: Uint8Array): Blob => {
   return new Blob(kept)
 }
 
-const withoutAlpha = (rgba: Uint8ClampedArray): Uint8Array => {
-  const rgb = new Uint8Array((rgba.length / 4) * 3)
+const apart = (rgba: Uint8ClampedArray): { readonly data: Uint8Array; readonly alpha: Uint8Array } => {
+  const data = new Uint8Array((rgba.length / 4) * 3)
+  const alpha = new Uint8Array(rgba.length / 4)
   for (let from = 0, to = 0; from < rgba.length; from += 4, to += 3) {
-    rgb[to] = rgba[from]!
-    rgb[to + 1] = rgba[from + 1]!
-    rgb[to + 2] = rgba[from + 2]!
+    data[to] = rgba[from]!
+    data[to + 1] = rgba[from + 1]!
+    data[to + 2] = rgba[from + 2]!
+    alpha[from / 4] = rgba[from + 3]!
   }
-  return rgb
+  return { data, alpha }
 }
 
 const pixelsOf = async (bytes: Uint8Array): Promise<Pixels> => {
@@ -72,7 +74,7 @@ const pixelsOf = async (bytes: Uint8Array): Promise<Pixels> => {
     const context = canvas.getContext('2d', { willReadFrequently: true, colorSpace: 'srgb' })
     if (context === null) throw new Error('the browser gives no canvas to read it from')
     context.drawImage(bitmap, 0, 0)
-    return { width, height, data: withoutAlpha(context.getImageData(0, 0, width, height).data) }
+    return { width, height, ...apart(context.getImageData(0, 0, width, height).data) }
   } finally {
     bitmap.close()
   }

@@ -6,6 +6,8 @@ export interface Pixels {
   readonly height: number
   /** [height, width, 3], red green blue */
   readonly data: Uint8Array
+  /** [height, width], 255 where a pixel hides what is behind it; absent where the file has no channel for it. Models do not look at it. */
+  readonly alpha?: Uint8Array
 }
 
 /** More pixels than any picture a model is asked about; what claims more is broken or hostile. */

@@ -1,7 +1,7 @@
 /**
  * PNG files to red, green and blue as Pillow's `Image.open(file).convert('RGB')` gives them, which is what the
- * published models were trained on: grey is repeated; alpha, palette transparency and transparent colours are dropped
- * and not blended; 16-bit grey is clipped to 255, other 16-bit samples keep their high byte; EXIF is not looked at.
+ * published models were trained on: grey is repeated; alpha is put aside, palette transparency and transparent colours
+ * are dropped, nothing is blended; 16-bit grey is clipped to 255, other 16-bit samples keep their high byte; EXIF is not looked at.
  *
  * The libraries do not fit: pngjs blackens pixels of a transparent colour, sharp converts 16-bit grey, and both
  * allocate what the header claims. Here nothing is allocated before that many bytes have come out of the zlib stream.
@@ -36,6 +36,8 @@ const layouts: Partial<Record<number, { readonly samples: number; readonly depth
   4: { samples: 2, depths: [8, 16] },
   6: { samples: 4, depths: [8, 16] },
 }
+/** Which sample of a pixel says how much it covers. */
+const alphaPlaces: Partial<Record<number, number>> = { 4: 1, 6: 3 }
 const greyType = 0
 const paletteType = 3
 
@@ -161,6 +163,9 @@ export const decodePng = (bytes: Uint8Array): Result<Pixels> => {
   const { width, height } = header
   const out = new Uint8Array(width * height * 3)
   const colour = colourOf(header, palette)
+  const alphaAt = alphaPlaces[header.colour]
+  const alpha = alphaAt === undefined ? undefined : new Uint8Array(width * height)
+  const bytesOfSample = header.depth >> 3
   const step = Math.max(1, (layouts[header.colour]!.samples * header.depth) >> 3)
   let at = 0
   for (const { left, top, right, down, columns, rows, stride } of passes) {
@@ -171,10 +176,11 @@ export const decodePng = (bytes: Uint8Array): Result<Pixels> => {
       for (let x = 0; x < columns; x++) {
         const to = ((top + y * down) * width + left + x * right) * 3
         for (let channel = 0; channel < 3; channel++) out[to + channel] = colour(row, x, channel)
+        if (alpha !== undefined) alpha[to / 3] = row[x * step + alphaAt! * bytesOfSample]!
       }
       above = row
       at += stride + 1
     }
   }
-  return E.right({ width, height, data: out })
+  return E.right({ width, height, data: out, ...(alpha === undefined ? {} : { alpha }) })
 }

@@ -1,0 +1,171 @@
+/** Every question about a scene that has one clear answer. Conditions and words: the specification of the emoji scenes. */
+import { draws } from './draws.ts'
+import type { Scene, SceneBox, Thing } from './scene.ts'
+import type { SheetIndex } from './world.ts'
+
+export const families = [
+  'left',
+  'right',
+  'top',
+  'bottom',
+  'biggest',
+  'smallest',
+  'next',
+  'count',
+  'category',
+  'exists',
+  'tiny',
+  'number',
+  'list',
+] as const
+export type Family = (typeof families)[number]
+export interface SceneQuestion {
+  readonly family: Family
+  readonly question: string
+  readonly answer: string
+  /** the things that decide the answer, by their place in the scene */
+  readonly things: readonly number[]
+}
+
+const plurals: Partial<Record<string, string>> = {
+  fish: 'fish',
+  octopus: 'octopuses',
+  butterfly: 'butterflies',
+  grapes: 'grapes',
+  cherries: 'cherries',
+  strawberry: 'strawberries',
+  fries: 'fries',
+  scissors: 'scissors',
+  glasses: 'glasses',
+  bus: 'buses',
+  sushi: 'sushi',
+  lightning: 'lightning',
+  corn: 'corn',
+  bread: 'bread',
+  cheese: 'cheese',
+  leaf: 'leaves',
+  fox: 'foxes',
+  cactus: 'cactuses',
+  snowman: 'snowmen',
+  tomato: 'tomatoes',
+}
+const plural = (name: string): string => plurals[name] ?? `${name}s`
+const many = ['grapes', 'cherries', 'fries', 'scissors', 'glasses']
+const withoutArticle = [...many, 'sushi', 'lightning', 'corn', 'bread', 'cheese']
+const one = (name: string): string =>
+  withoutArticle.includes(name) ? name : 'aeiou'.includes(name.charAt(0)) ? `an ${name}` : `a ${name}`
+const isThere = (name: string): string => (many.includes(name) ? `Are there ${name}?` : `Is there ${one(name)}?`)
+const inWords = (names: readonly string[]): string =>
+  names.length < 2 ? names.join() : `${names.slice(0, -1).join(', ')} and ${names.at(-1)!}`
+
+const centre = ([left, top, right, bottom]: SceneBox): readonly [number, number] => [
+  (left + right) / 2,
+  (top + bottom) / 2,
+]
+const area = ([left, top, right, bottom]: SceneBox): number => (right - left) * (bottom - top)
+
+/** A thing and its place in the scene. */
+interface Placed extends Thing {
+  readonly at: number
+}
+type Ask = (scene: Scene, emoji: readonly Placed[]) => readonly SceneQuestion[]
+
+const extremes: Ask = ({ width, height }, emoji) => {
+  const sides = [
+    ['left', 'on the far left', 0, 1],
+    ['right', 'on the far right', 0, -1],
+    ['top', 'at the top', 1, 1],
+    ['bottom', 'at the bottom', 1, -1],
+  ] as const
+  return sides.flatMap(([family, words, axis, sign]): readonly SceneQuestion[] => {
+    const place = (t: Placed): number => sign * centre(t.box)[axis]
+    const [first, second] = [...emoji].sort((a, b) => place(a) - place(b))
+    if (first === undefined || second === undefined) return []
+    if (place(second) - place(first) < 0.08 * [width, height][axis]!) return []
+    return [{ family, question: `What is ${words} of the picture?`, answer: first.label, things: [first.at] }]
+  })
+}
+const areas: Ask = (_, emoji) => {
+  const ranked = [...emoji].sort((a, b) => area(b.box) - area(a.box))
+  if (ranked.length < 2) return []
+  const leads = (a: Placed, b: Placed): boolean => area(a.box) >= 1.3 * area(b.box)
+  const ask = (family: 'biggest' | 'smallest', { label, at }: Placed): SceneQuestion => ({
+    family,
+    question: `What is the ${family} thing in the picture?`,
+    answer: label,
+    things: [at],
+  })
+  const [last, before] = [ranked.at(-1)!, ranked.at(-2)!]
+  return [
+    ...(leads(ranked[0]!, ranked[1]!) ? [ask('biggest', ranked[0]!)] : []),
+    ...(leads(before, last) ? [ask('smallest', last)] : []),
+  ]
+}
+const nearest: Ask = (_, emoji) => {
+  if (emoji.length < 3) return []
+  const once = emoji.filter(t => emoji.filter(u => u.label === t.label).length === 1)
+  return once.flatMap((t): readonly SceneQuestion[] => {
+    const [x, y] = centre(t.box)
+    const away = (u: Placed): number => Math.hypot(centre(u.box)[0] - x, centre(u.box)[1] - y)
+    const [first, second] = emoji.filter(u => u !== t).sort((a, b) => away(a) - away(b))
+    if (away(second!) < 1.2 * away(first!)) return []
+    const question = `What is closest to the ${t.label}?`
+    return [{ family: 'next', question, answer: first!.label, things: [t.at, first!.at] }]
+  })
+}
+const counts: Ask = (_, emoji) =>
+  [...new Set(emoji.map(t => t.label))].map(name => {
+    const found = emoji.filter(t => t.label === name)
+    const question = `How many ${plural(name)} are there?`
+    return { family: 'count', question, answer: String(found.length), things: found.map(t => t.at) }
+  })
+const categories =
+  ({ concepts }: SheetIndex): Ask =>
+  (_, emoji) => {
+    const asked = { animal: 'animals', food: 'things to eat', vehicle: 'vehicles' }
+    return Object.entries(asked).flatMap(([category, words]): readonly SceneQuestion[] => {
+      const found = emoji.filter(t => concepts.find(c => c.name === t.label)?.category === category)
+      if (found.length === 0) return []
+      const question = `How many ${words} are there?`
+      return [{ family: 'category', question, answer: String(found.length), things: found.map(t => t.at) }]
+    })
+  }
+const tiny: Ask = (_, emoji) => {
+  const [only, ...others] = emoji.filter(t => t.size === 'tiny')
+  if (only === undefined || others.length > 0 || emoji.length < 2) return []
+  return [{ family: 'tiny', question: 'What is the tiny thing?', answer: only.label, things: [only.at] }]
+}
+const plate: Ask = ({ number, things }) =>
+  number === undefined
+    ? []
+    : [
+        {
+          family: 'number',
+          question: 'Which number is written in the picture?',
+          answer: number,
+          things: [things.findIndex(t => t.label === 'number')],
+        },
+      ]
+const row: Ask = ({ width }, emoji) => {
+  const inRow = [...emoji].sort((a, b) => centre(a.box)[0] - centre(b.box)[0])
+  const apart = inRow.every((t, i) => i === 0 || centre(t.box)[0] - centre(inRow[i - 1]!.box)[0] >= 0.02 * width)
+  const answer = inWords(inRow.map(t => t.label))
+  const question = 'What do you see from left to right?'
+  return apart ? [{ family: 'list', question, answer, things: inRow.map(t => t.at) }] : []
+}
+
+/** All questions about scene k of a seed, in random order. */
+export const questionsOf = (scene: Scene, index: SheetIndex, seed: number, k: number): readonly SceneQuestion[] => {
+  const draw = draws(seed, 2 * k + 1)
+  const emoji = scene.things.map((t, at) => ({ ...t, at })).filter(t => t.label !== 'number')
+  const labels = emoji.map(t => t.label)
+  const present = draw.pick(labels)
+  const absent = draw.pick(scene.clear.filter(name => !labels.includes(name)))
+  const found = emoji.filter(t => t.label === present).map(t => t.at)
+  const exists: readonly SceneQuestion[] = [
+    { family: 'exists', question: isThere(present), answer: 'yes', things: found },
+    { family: 'exists', question: isThere(absent), answer: 'no', things: [] },
+  ]
+  const asks = [extremes, areas, nearest, counts, categories(index), tiny, plate, row]
+  return draw.shuffled([...asks.flatMap(ask => ask(scene, emoji)), ...exists])
+}

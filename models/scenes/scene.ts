@@ -1,0 +1,124 @@
+/** Composing a scene: what is in it, how large, and where; boxes are exact and never overlap. */
+import type { Picture } from '../pictures/index.ts'
+import { asPicture, background, lay, plateOf, spriteOf, type Background, type Sprite } from './drawing.ts'
+import { draws, type Draws } from './draws.ts'
+import { isHeldOut, type Split, type World } from './world.ts'
+
+/** [x1, y1, x2, y2), whole pixels */
+export type SceneBox = readonly [left: number, top: number, right: number, bottom: number]
+export type SizeClass = 'tiny' | 'medium' | 'big'
+export interface Thing {
+  /** a concept, or 'number' for the plate */
+  readonly label: string
+  readonly style: string
+  readonly size: SizeClass
+  readonly box: SceneBox
+}
+export interface Scene {
+  readonly width: number
+  readonly height: number
+  readonly background: Background
+  readonly photo: string | undefined
+  readonly number: string | undefined
+  /** in no order */
+  readonly things: readonly Thing[]
+  /** concepts that the background does not show: only these may be asked for in vain */
+  readonly clear: readonly string[]
+}
+export interface DrawnScene extends Scene {
+  readonly picture: Picture
+}
+
+const canvases = [
+  [384, 384],
+  [448, 320],
+  [320, 448],
+  [416, 360],
+] as const
+/** edge before cutting, as a fraction of the canvas' width */
+const sizes: Record<SizeClass, readonly [number, number]> = {
+  tiny: [0.06, 0.1],
+  medium: [0.14, 0.22],
+  big: [0.24, 0.34],
+}
+const bySize: readonly SizeClass[] = ['big', 'medium', 'tiny']
+
+const chooseConcepts = (draw: Draws, clear: readonly string[], count: number, heldOut: boolean): readonly string[] => {
+  for (;;) {
+    const chosen: string[] = []
+    while (chosen.length < count) {
+      const repeats = chosen.length > 0 && draw.chance(0.45)
+      chosen.push(draw.pick(repeats ? chosen : clear))
+    }
+    if (chosen.some(a => chosen.some(b => isHeldOut(a, b))) === heldOut) return chosen
+  }
+}
+
+/** A free corner, at least `gap` from other boxes and 2 from the rim; undefined after 200 tries. */
+const freePlace = (
+  draw: Draws,
+  taken: readonly SceneBox[],
+  [width, height]: readonly [number, number],
+  sprite: Sprite,
+): readonly [number, number] | undefined => {
+  const gap = 4
+  const [w, h] = [sprite.width, sprite.height]
+  if (w + 4 > width || h + 4 > height) return undefined
+  for (let tries = 0; tries < 200; tries++) {
+    const [x, y] = [2 + draw.below(width - w - 3), 2 + draw.below(height - h - 3)]
+    const free = taken.every(
+      ([left, top, right, bottom]) =>
+        x + w + gap <= left || right + gap <= x || y + h + gap <= top || bottom + gap <= y,
+    )
+    if (free) return [x, y]
+  }
+  return undefined
+}
+
+/** One attempt; undefined where something found no place. */
+const attempt = (world: World, { styles, heldOutPair }: Split, draw: Draws): DrawnScene | undefined => {
+  const [width, height] = draw.pick(canvases)
+  const kinds: readonly Background[] = ['plain', 'plain', 'gradient', 'gradient', 'gradient', 'noise', 'noise']
+  const kind = draw.pick(world.photos.length > 0 ? [...kinds, 'photo', 'photo'] : kinds)
+  const photo = kind === 'photo' ? draw.pick(world.photos) : undefined
+  const least = heldOutPair ? 2 : 1
+  const count = least + draw.below(7 - least)
+  const clear = world.index.concepts.map(c => c.name).filter(name => photo?.shows.includes(name) !== true)
+  const concepts = chooseConcepts(draw, clear, count, heldOutPair)
+  const wanted = concepts.map(label => ({ label, size: draw.pick(['tiny', 'medium', 'medium', 'big'] as const) }))
+  const inOrder = [...wanted].sort((a, b) => bySize.indexOf(a.size) - bySize.indexOf(b.size))
+  const things: Thing[] = []
+  const sprites: Sprite[] = []
+  const put = (sprite: Sprite, thing: Omit<Thing, 'box'>): boolean => {
+    const taken = things.map(t => t.box)
+    const place = freePlace(draw, taken, [width, height], sprite)
+    if (place === undefined) return false
+    const [x, y] = place
+    sprites.push(sprite)
+    things.push({ ...thing, box: [x, y, x + sprite.width, y + sprite.height] })
+    return true
+  }
+  for (const { label, size } of inOrder) {
+    const style = draw.pick(styles)
+    const edge = Math.round(draw.between(...sizes[size]) * width)
+    if (!put(spriteOf(world, style, label, edge), { label, style, size })) return undefined
+  }
+  const number = draw.chance(0.6) ? String(draw.below(draw.pick([10, 100, 1000]))) : undefined
+  if (number !== undefined) {
+    const plate = plateOf(number, 1 + draw.below(2), draw.chance(0.5))
+    if (!put(plate, { label: 'number', style: 'plate', size: 'tiny' })) return undefined
+  }
+  const canvas = background(draw, kind, width, height, photo)
+  sprites.forEach((sprite, i) => lay(canvas, sprite, things[i]!.box[0], things[i]!.box[1]))
+  const scene = { width, height, background: kind, photo: photo?.name, number, things: draw.shuffled(things), clear }
+  return { ...scene, picture: asPicture(canvas) }
+}
+
+/** Scene k of a seed: the same on any machine, whatever other scenes are made. */
+export const sceneOf = (world: World, split: Split, seed: number, k: number): DrawnScene => {
+  const draw = draws(seed, 2 * k)
+  for (;;) {
+    const scene = attempt(world, split, draw)
+    if (scene !== undefined) return scene
+  }
+}
