@@ -56,7 +56,7 @@ export const loader =
   }
 
 /** Names of buffers in a kernel: weights by the last part of their name, anything else is x. Equal blocks so get equal text. */
-const bufferName = (node: Node): string => {
+export const bufferName = (node: Node): string => {
   if (isPacking(node)) return 'panels'
   if (node.role !== 'parameter') return 'x'
   const last = node.name.split('.').at(-1) ?? 'w'

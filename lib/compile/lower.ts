@@ -14,6 +14,7 @@ import {
   isTensor,
 } from '../graph/index.ts'
 import { size, type Dim } from '../shape/index.ts'
+import { onceForAlike, textOf } from './equality.ts'
 import { fuse, type Fusion } from './fuse.ts'
 import { changeKernel, eachKernel } from './kernel-each.ts'
 import { reduceKernel } from './kernel-reduce.ts'
@@ -21,7 +22,7 @@ import { contractKernel } from './kernel-contract.ts'
 import { changeOf, inside, scheduleInPlace } from './in-place.ts'
 import { isPacking } from './contract/packing.ts'
 import { wholeKernel } from './kernel-whole.ts'
-import type { KernelContext, KernelSource } from './kernel.ts'
+import { bufferName, type KernelContext, type KernelSource } from './kernel.ts'
 import type { BufferPlan, DeviceProfile, Lowered, Pass, Storage } from './pass.ts'
 import { shareKernels } from './share.ts'
 import { simplify } from './simplify.ts'
@@ -65,10 +66,19 @@ export const lower = (outputs: Outputs, options: LowerOptions): Lowered => {
   const packings = new Map<string, Node>()
   const storageOf = (node: Node): Storage => bufferOf(canonical(node)).storage
   const canonical = (node: Node): Node => packings.get(packingKey(node)) ?? node
+  /** all that kernels may know of a node that they read */
+  const known = (node: Node): string =>
+    `${bufferName(node)} ${node.kind} ${storageOf(node)} ${isFixed(node)} [${node.shape.join()}]`
+  const computed = onceForAlike({ fusion, known, over: root => over.get(root) }, root => {
+    const source = kernelOf({ fusion, profile, root, storageOf, isFixed }, over.get(root))
+    const touched = [...new Set([...source.reads.map(r => r.node), root])]
+    const bytes = size.mul(4, size.sum(touched.map(n => size.prod(n.shape))))
+    return { source, label: labelOf(fusion, root), flops: flopsOf(fusion, root), bytes }
+  })
   const emit = (node: Node): void => {
     // nothing to compute: an axis of length 0 would only divide by it
     if (size.prod(node.shape) === 0) return
-    const source = kernelOf({ fusion, profile, root: node, storageOf, isFixed }, over.get(node))
+    const { source, label, flops, bytes } = computed(node)
     for (const packed of source.packed ?? []) {
       const key = packingKey(packed)
       if (packings.has(key)) continue
@@ -76,7 +86,7 @@ export const lower = (outputs: Outputs, options: LowerOptions): Lowered => {
       emit(packed)
     }
     const pass: Pass = {
-      label: labelOf(fusion, node),
+      label,
       path: node.origin.path,
       wgsl: source.wgsl,
       reads: source.reads.map(({ node: n, slice }) => ({
@@ -87,8 +97,8 @@ export const lower = (outputs: Outputs, options: LowerOptions): Lowered => {
       sizes: source.sizes,
       grid: source.grid,
       features: source.features,
-      flops: flopsOf(fusion, node),
-      bytes: size.mul(4, size.sum([...new Set([...source.reads.map(r => r.node), node])].map(n => size.prod(n.shape)))),
+      flops,
+      bytes,
     }
     ;(isFixed(node) ? prepare : passes).push(pass)
   }
@@ -96,7 +106,7 @@ export const lower = (outputs: Outputs, options: LowerOptions): Lowered => {
   const ids = new Map<Node, number>()
   const packingKey = (node: Node): string => {
     if (!isPacking(node)) return ''
-    return `${JSON.stringify(node.attrs)} ${node.inputs.map(n => ids.get(n) ?? ids.set(n, ids.size).get(n)).join(' ')}`
+    return `${textOf(node.attrs)} ${node.inputs.map(n => ids.get(n) ?? ids.set(n, ids.size).get(n)).join(' ')}`
   }
   for (const node of order) emit(node)
   // states and inputs that only pass through have memory too

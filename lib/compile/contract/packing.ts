@@ -2,7 +2,7 @@
  * Packing: an operand copied into the order in which a fast kernel reads it. It is an each-node of the compiler's own, closed over the
  * expression it computes, so that lowering treats it like any other node: weights are packed in `prepare`, run-time operands by a pass.
  */
-import type { Each, Expr } from '../../form/index.ts'
+import type { Each, Expr, Load } from '../../form/index.ts'
 import { nodeOf, op, type AnyTensor, type Applied, type Node } from '../../graph/index.ts'
 import type { Dim, Shape } from '../../shape/index.ts'
 
@@ -35,8 +35,39 @@ export const pack = (shape: Shape, element: (index: readonly Expr[]) => Expr): A
   const leaves = leavesOf(symbolic)
   return packed({ of: addressOf(symbolic, leaves), shape }, leaves, {
     form: 'each',
-    value: (_, index) => element(index),
+    value: (load, index) => loadedBy(load, leaves)(element(index)),
   })
+}
+/** An expression that loads from the inputs of whichever node it is part of, in place of these. */
+const loadedBy = (load: Load, leaves: readonly Node[]): ((x: Expr) => Expr) => {
+  const made = new Map<Expr, Expr>()
+  const from = (x: Expr): Expr => {
+    switch (x.e) {
+      case 'load':
+        return load(leaves.indexOf(x.of), x.index.map(again))
+      case 'arith':
+      case 'compare':
+        return { ...x, a: again(x.a), b: again(x.b) }
+      case 'and':
+        return { ...x, a: again(x.a), b: again(x.b) }
+      case 'select':
+        return { ...x, cond: again(x.cond), yes: again(x.yes), no: again(x.no) }
+      case 'convert':
+        return { ...x, x: again(x.x) }
+      case 'wgsl':
+        return { ...x, holes: x.holes.map(again) }
+      default:
+        return x
+    }
+  }
+  const again = (x: Expr): Expr => {
+    const known = made.get(x)
+    if (known !== undefined) return known
+    const fresh = from(x)
+    made.set(x, fresh)
+    return fresh
+  }
+  return again
 }
 /** an expression as text, with nodes by their number among the packing's inputs */
 const addressOf = (x: Expr, leaves: readonly Node[]): string =>
