@@ -26,6 +26,7 @@ const gpu: DeviceProfile = {
   maxBuffer: 2 ** 31,
   maxWorkgroupsPerDimension: 65535,
   maxStorageBuffers: 8,
+  imageRows: 0,
   offsetAlignment: 256,
 }
 const folder = 'examples/data/tiny-mg-llava'

@@ -91,7 +91,10 @@ const reserved = new Set([
   'texture',
 ])
 
-/** Prints a module twice: once to learn which buffers are read one number at a time, then for good. */
+/**
+ * Prints a module twice: once to learn which buffers are read one number at a time, then for good. `images` are the nodes that it reads
+ * from their images instead of their buffers.
+ */
 export const printModule = (
   context: KernelContext,
   print: (module: Module) => {
@@ -100,11 +103,12 @@ export const printModule = (
     readonly grid: KernelSource['grid']
     readonly enable?: readonly string[]
   },
+  images: ReadonlySet<Node> = new Set(),
 ): KernelSource => {
   const make = (narrow: ReadonlySet<Node>): Module =>
     new Module(
       bufferName,
-      { storageOf: context.storageOf, maxBinding: context.profile.maxBinding, over: context.over },
+      { storageOf: context.storageOf, maxBinding: context.profile.maxBinding, images, over: context.over },
       narrow,
     )
   const draft = make(new Set())

@@ -89,9 +89,10 @@ export const lower = (outputs: Outputs, options: LowerOptions): Lowered => {
       label,
       path: node.origin.path,
       wgsl: source.wgsl,
-      reads: source.reads.map(({ node: n, slice }) => ({
+      reads: source.reads.map(({ node: n, slice, image }) => ({
         buffer: bufferOf(canonical(n)),
         ...(slice === undefined ? {} : { slice }),
+        ...(image === undefined ? {} : { image }),
       })),
       write: { buffer: bufferOf(node) },
       sizes: source.sizes,

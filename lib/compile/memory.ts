@@ -11,6 +11,16 @@ import { deviceError, type DeviceError, type GraphError } from '../errors.ts'
 import type { Bindings } from '../interpret/bind.ts'
 import type { Dim } from '../shape/index.ts'
 import { foldGrid } from './grid.ts'
+import {
+  copiesBefore,
+  imageFormat,
+  imageRowBytes,
+  imageRowsFor,
+  imagesOf,
+  isLasting,
+  slotsFor,
+  type ImageSlot,
+} from './images.ts'
 import type { BufferPlan, DeviceProfile, Lowered, Operand, Pass, Storage } from './pass.ts'
 import { sizeTable } from './sizes.ts'
 
@@ -26,6 +36,8 @@ export interface MemoryBytes {
   readonly tables: number
   /** the pools: inputs and everything that lives within a run */
   readonly work: number
+  /** images of what lives within a run; those of weights are counted with the packed weights */
+  readonly images: number
   /** what goes to and from the host at every run: read-back and named sizes */
   readonly transfer: number
   readonly total: number
@@ -39,6 +51,9 @@ export interface MemoryPlan {
   readonly pool: Int32Array
   /** bytes from the start of the pool */
   readonly offset: Float64Array
+  /** images that are copied within a run, and which of them holds a buffer: -1 where none does */
+  readonly images: readonly ImageSlot[]
+  readonly image: Int32Array
   /** rounded up to whole vectors, never 0 */
   readonly bytes: Float64Array
   /** words of all uniform blocks, each block at a multiple of the offset alignment */
@@ -94,7 +109,8 @@ const showSizes = (sizes: Bindings): string =>
 const bytesFor = (b: Pick<BufferPlan, 'storage'>, count: number): number =>
   Math.max(vector, roundUp(count * storageBytes[b.storage], vector))
 const isPooled = (b: BufferPlan): boolean => b.holds.what === 'work' || b.holds.what === 'input'
-const operandsOf = (pass: Pass): readonly Operand[] => [...pass.reads, pass.write]
+/** what a pass binds as buffers: the write, and the reads that are not images */
+const boundBuffers = (pass: Pass): readonly Operand[] => [...pass.reads.filter(o => o.image !== true), pass.write]
 
 /** When the content of a buffer is needed: from its first write to its last use, in passes. Inputs are there before the first pass. */
 interface Lives {
@@ -111,7 +127,11 @@ const livesOf = (lowered: Lowered, positionOf: (b: BufferPlan) => number): Lives
     last[i] = Math.max(last[i]!, at)
   }
   for (const b of buffers) if (b.holds.what === 'input') use(b, -1)
-  for (const [at, pass] of passes.entries()) for (const { buffer } of operandsOf(pass)) use(buffer, at)
+  const copies = copiesBefore(passes)
+  for (const [at, pass] of passes.entries()) {
+    for (const { buffer } of boundBuffers(pass)) use(buffer, at)
+    for (const { buffer } of copies.get(pass) ?? []) use(buffer, at)
+  }
   for (const { buffer } of outputs) use(buffer, passes.length)
   for (const { from } of next) use(from, passes.length)
   return { first, last }
@@ -166,8 +186,8 @@ const conflictsOf = (lowered: Lowered, positionOf: (b: BufferPlan) => number): L
   const sets: Set<number>[] = lowered.buffers.map(() => new Set())
   for (const { reads, write } of lowered.passes) {
     const w = positionOf(write.buffer)
-    for (const { buffer } of reads) {
-      if (!isPooled(buffer) || !isPooled(write.buffer)) continue
+    for (const { buffer, image } of reads) {
+      if (image === true || !isPooled(buffer) || !isPooled(write.buffer)) continue
       sets[w]!.add(positionOf(buffer))
       sets[positionOf(buffer)]!.add(w)
     }
@@ -269,6 +289,7 @@ const placesFor = (
 /** What must hold of every plan, checked with the numbers of one. */
 interface Checks {
   readonly buffer: (position: number, bytes: number) => DeviceError | undefined
+  readonly image: (position: number, rows: number) => DeviceError | undefined
   readonly binding: (pass: Pass, operand: Operand, offset: number, bytes: number) => DeviceError | undefined
   readonly grid: (pass: Pass, workgroups: number) => DeviceError | undefined
   readonly buffers: (pass: Pass) => DeviceError
@@ -284,6 +305,13 @@ const checksOf = (lowered: Lowered, profile: DeviceProfile): Checks => {
         : limit(
             `'${lowered.buffers[position]!.label}' needs ${showBytes(bytes)}, but a buffer of this adapter holds ` +
               `${showBytes(maxBuffer)} at most`,
+          ),
+    image: (position, rows) =>
+      rows <= profile.imageRows
+        ? undefined
+        : limit(
+            `'${lowered.buffers[position]!.label}' needs an image of ${rows} rows, but this adapter allows ` +
+              `${profile.imageRows}`,
           ),
     binding: (pass, { buffer }, offset, bytes) => {
       if (bytes > maxBinding)
@@ -306,7 +334,7 @@ const checksOf = (lowered: Lowered, profile: DeviceProfile): Checks => {
           ),
     buffers: pass =>
       limit(
-        `${pass.label} at '${pass.path}' binds ${pass.reads.length + 1} storage buffers, but this adapter allows ${profile.maxStorageBuffers}`,
+        `${pass.label} at '${pass.path}' binds ${boundBuffers(pass).length} storage buffers, but this adapter allows ${profile.maxStorageBuffers}`,
       ),
   }
 }
@@ -325,7 +353,10 @@ export const memoryPlanner = (lowered: Lowered, profile: DeviceProfile): Planner
   const neighbours = neighboursOf(pooled, buffers.length, lives)
   const conflicts = conflictsOf(lowered, positionOf)
   const checks = checksOf(lowered, profile)
-  const keptIds = [...passes.flatMap(operandsOf), ...outputs].map(o => o.buffer.id)
+  const pictured = imagesOf(passes).map(image => ({ ...image, position: positionOf(image.buffer) }))
+  const lasting = pictured.filter(({ buffer }) => isLasting(buffer))
+  const passing = pictured.filter(({ buffer }) => !isLasting(buffer))
+  const keptIds = [...passes.flatMap(boundBuffers), ...outputs].map(o => o.buffer.id)
   const kept = new Set([...keptIds, ...next.flatMap(n => [n.state.id, n.from.id])])
 
   const table = sizeTable()
@@ -335,7 +366,7 @@ export const memoryPlanner = (lowered: Lowered, profile: DeviceProfile): Planner
   const slices = new Map<Operand, { readonly pass: Pass; readonly first: number; readonly count: number }>()
   const whole = new Map<number, { readonly pass: Pass; readonly operand: Operand }>()
   for (const pass of every)
-    for (const operand of operandsOf(pass))
+    for (const operand of boundBuffers(pass))
       if (operand.slice === undefined) whole.set(positionOf(operand.buffer), { pass, operand })
       else slices.set(operand, { pass, first: table.add(operand.slice.first), count: table.add(operand.slice.count) })
   for (const pass of every) for (const d of [pass.flops, pass.bytes]) table.add(d)
@@ -376,10 +407,14 @@ export const memoryPlanner = (lowered: Lowered, profile: DeviceProfile): Planner
       const wrong = checks.grid(pass, Math.max(...grid))
       if (wrong !== undefined) return wrong
     }
+    for (const { position } of pictured) {
+      const wrong = checks.image(position, imageRowsFor(bytes[position]!))
+      if (wrong !== undefined) return wrong
+    }
     return undefined
   }
 
-  const crowded = every.find(pass => pass.reads.length + 1 > profile.maxStorageBuffers)
+  const crowded = every.find(pass => boundBuffers(pass).length > profile.maxStorageBuffers)
   const ofLiterals = (): DeviceError | undefined => {
     for (const [i, b] of buffers.entries()) {
       if (typeof b.elements !== 'number') continue
@@ -397,28 +432,40 @@ export const memoryPlanner = (lowered: Lowered, profile: DeviceProfile): Planner
     if (typeof values === 'string') return E.left({ kind: 'shape', message: `sizes ${showSizes(sizes)}: ${values}` })
     const bytes = Float64Array.from(elements, (size, i) => bytesFor(buffers[i]!, values[size]!))
     const places = placesFor(pooled, bytes, neighbours, conflicts, profile.maxBuffer)
+    const { slots, slot } = slotsFor(
+      passing.map(({ buffer, first, last, position }) => {
+        return { format: imageFormat(buffer.storage), rows: imageRowsFor(bytes[position]!), first, last }
+      }),
+    )
+    const image = new Int32Array(buffers.length).fill(-1)
+    for (const [i, { position }] of passing.entries()) image[position] = slot[i]!
     const words = new Int32Array(wordCount)
     for (const block of blockList) for (const [k, size] of block.sizes.entries()) words[block.start + k] = values[size]!
-    const made: MemoryPlan = { sizes, ...places, bytes, words, values, ...amounts(bytes, places, words) }
+    const figures = amounts(bytes, places, slots, words)
+    const made: MemoryPlan = { sizes, ...places, images: slots, image, bytes, words, values, ...figures }
     const wrong = problem(made)
     return wrong === undefined ? E.right(made) : E.left(wrong)
   }
   const amounts = (
     bytes: Float64Array,
     { pools }: Places,
+    slots: readonly ImageSlot[],
     words: Int32Array,
   ): Pick<MemoryPlan, 'memory' | 'live' | 'unshared'> => {
     const sums = { parameter: 0, prepared: 0, state: 0, table: 0, input: 0, work: 0 }
     const change = new Float64Array(passes.length + 3)
     for (const [i, b] of buffers.entries()) {
-      if (b.holds.what !== 'parameter' || kept.has(b.id)) sums[b.holds.what] += bytes[i]!
+      if ((b.holds.what !== 'parameter' && b.holds.what !== 'prepared') || kept.has(b.id))
+        sums[b.holds.what] += bytes[i]!
       if (!isPooled(b) || lives.last[i]! < lives.first[i]!) continue
       change[lives.first[i]! + 1]! += bytes[i]!
       change[lives.last[i]! + 2]! -= bytes[i]!
     }
     let now = 0
     const live = change.reduce((most, c) => Math.max(most, (now += c)), 0)
+    for (const { position } of lasting) sums.prepared += imageRowBytes * imageRowsFor(bytes[position]!)
     const work = pools.reduce((a, b) => a + b, 0)
+    const images = slots.reduce((sum, { rows }) => sum + rows * imageRowBytes, 0)
     const readBack = outputPositions.reduce((sum, i) => sum + bytes[i]!, 0)
     const parts = {
       weights: sums.parameter,
@@ -426,6 +473,7 @@ export const memoryPlanner = (lowered: Lowered, profile: DeviceProfile): Planner
       states: sums.state,
       tables: sums.table,
       work,
+      images,
       transfer: readBack + words.byteLength,
     }
     const total = Object.values(parts).reduce((a, b) => a + b, 0)
@@ -449,7 +497,7 @@ export const memoryPlanner = (lowered: Lowered, profile: DeviceProfile): Planner
 
 /** The plan on one page: what needs how much, and what reuse saved. */
 export const describePlan = (plan: MemoryPlan): string => {
-  const { weights, prepared, states, tables, work, transfer, total } = plan.memory
+  const { weights, prepared, states, tables, work, images, transfer, total } = plan.memory
   const pools = plan.pools.map(showBytes).join(' + ') || 'no pools'
   const rows: readonly (readonly [string, number, string])[] = [
     ['weights', weights, ''],
@@ -457,6 +505,7 @@ export const describePlan = (plan: MemoryPlan): string => {
     ['states', states, 'stay from run to run'],
     ['tables', tables, ''],
     ['work', work, `${pools}; ${showBytes(plan.live)} in use at most, ${showBytes(plan.unshared)} without reuse`],
+    ['images', images, 'copies of what products read, shared like work'],
     ['transfer', transfer, 'read-back and named sizes'],
     ['total', total, ''],
   ]

@@ -56,10 +56,14 @@ export interface Pass {
   readonly flops: Dim
   readonly bytes: Dim
 }
-/** A buffer, or a slice of it in elements, where a whole one would exceed the binding limit. */
+/**
+ * A buffer, or a slice of it in elements, where a whole one would exceed the binding limit; or the buffer's image: a copy of it that is
+ * bound as `texture_storage_2d<rgba32float, read>` (images.ts).
+ */
 export interface Operand {
   readonly buffer: BufferPlan
   readonly slice?: { readonly first: Dim; readonly count: Dim }
+  readonly image?: true
 }
 
 /** What lowering a graph gives. */
@@ -89,6 +93,8 @@ export interface DeviceProfile {
   readonly maxBuffer: number
   readonly maxWorkgroupsPerDimension: number
   readonly maxStorageBuffers: number
+  /** most rows of an image that kernels read operands from; 0 where they read buffers alone, as on GPUs */
+  readonly imageRows: number
   /** bytes */
   readonly offsetAlignment: number
 }

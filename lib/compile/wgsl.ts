@@ -7,6 +7,7 @@ import type { Expr, WgslHelper } from '../form/index.ts'
 import { rowMajor } from '../form/index.ts'
 import type { Kind, Node } from '../graph/index.ts'
 import type { Dim } from '../shape/index.ts'
+import { imageFormat, imageWidth, type ImageFormat } from './images.ts'
 
 export interface Text {
   readonly text: string
@@ -38,6 +39,7 @@ export class Module {
   /** What is bound, in order: a buffer above the binding limit as several windows. */
   get reads(): readonly Read[] {
     return [...this.buffers.keys()].flatMap((node): Read[] => {
+      if (this.memory.images?.has(node) === true) return [{ node, image: true }]
       const { windows, size } = windowsOf(node, this.memory)
       if (windows === 1) return [{ node }]
       const total = node.shape.reduce<number>((n, d) => n * Number(d), 1)
@@ -55,15 +57,19 @@ export class Module {
   get sizes(): readonly Dim[] {
     return this.words
   }
-  /** the name of a buffer in the text, and how one of its elements is read */
+  /**
+   * The name of a buffer in the text, and how one of its elements is read: a vector of four where it is `wide`, as it always is where the
+   * buffer is read from its image.
+   */
   buffer(node: Node): { name: string; wide: boolean; storage: 'f32' | 'i32' | 'f16'; at: (i: string) => string } {
     if (node === this.memory.over?.node)
       return { name: 'y', wide: this.memory.over.wide, storage: 'f32', at: i => `y[${i}]` }
     let found = this.buffers.get(node)
+    const image = this.memory.images?.has(node) === true
     if (found === undefined)
-      this.buffers.set(node, (found = { name: this.unique(this.nameOf(node)), wide: !this.known.has(node) }))
+      this.buffers.set(node, (found = { name: this.unique(this.nameOf(node)), wide: image || !this.known.has(node) }))
     const { name } = found
-    const whole = windowsOf(node, this.memory).windows === 1
+    const whole = !image && windowsOf(node, this.memory).windows === 1
     return { ...found, storage: this.memory.storageOf(node), at: i => (whole ? `${name}[${i}]` : `${name}_at(${i})`) }
   }
   private unique(name: string): string {
@@ -87,6 +93,10 @@ export class Module {
     const lines = (options.enable ?? []).map(e => `enable ${e};`)
     let binding = 0
     for (const [node, { name, wide }] of this.buffers) {
+      if (this.memory.images?.has(node) === true) {
+        lines.push(imageReader(name, binding++, imageFormat(this.memory.storageOf(node))))
+        continue
+      }
       const type = elementType(node.kind, this.memory.storageOf(node), wide)
       const { windows, size } = windowsOf(node, this.memory)
       const names = windows === 1 ? [name] : Array.from({ length: windows }, (_, w) => `${name}_${w}`)
@@ -115,12 +125,15 @@ export class Module {
 export interface Memory {
   readonly storageOf: (node: Node) => 'f32' | 'i32' | 'f16'
   readonly maxBinding: number
+  /** nodes that are read from their images */
+  readonly images?: ReadonlySet<Node>
   /** a state that the output is written over, element by element, and whether it is bound as vectors of four */
   readonly over?: { readonly node: Node; readonly wide: boolean } | undefined
 }
-/** One binding of a kernel: a buffer, or a window of it in elements. */
+/** One binding of a kernel: a buffer, a window of it in elements, or its image. */
 export interface Read {
   readonly node: Node
+  readonly image?: true
   readonly slice?: { readonly first: number; readonly count: number }
 }
 /** in how many windows of how many elements a buffer is bound */
@@ -135,6 +148,12 @@ const windowReader = (name: string, type: string, names: readonly string[], size
   const last = names.length - 1
   const steps = names.slice(0, last).map((n, w) => `  if (i < ${(w + 1) * size}) { return ${n}[i - ${w * size}]; }`)
   return `fn ${name}_at(i: i32) -> ${type} {\n${[...steps, `  return ${names[last] as string}[i - ${last * size}];`].join('\n')}\n}`
+}
+/** An image, and the function that reads its texel i. */
+const imageReader = (name: string, binding: number, format: ImageFormat): string => {
+  const type = format === 'rgba32float' ? 'vec4f' : 'vec4u'
+  return `@group(0) @binding(${binding}) var ${name}: texture_storage_2d<${format}, read>;
+fn ${name}_at(i: i32) -> ${type} { return textureLoad(${name}, vec2i(i & ${imageWidth - 1}, i >> ${Math.log2(imageWidth)})); }`
 }
 const elementType = (kind: Kind, storage: 'f32' | 'i32' | 'f16', wide: boolean): string => {
   if (storage === 'f16') return wide ? 'vec2u' : 'u32'
@@ -379,6 +398,7 @@ export class Block {
     }
     this.module.narrow.add(node)
     const one = (i: string): string => {
+      if (wide) return `${read(`(${i}) / 4`)}[(${i}) % 4]`
       if (storage === 'f16') return `unpack2x16float(${read(`(${i}) / 2`)})[(${i}) % 2]`
       return read(i)
     }

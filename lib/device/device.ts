@@ -8,6 +8,7 @@
 /// <reference types="@webgpu/types" preserve="true" />
 import { platform } from '#platform'
 import { either as E, taskEither as TE } from 'fp-ts'
+import { imageRowBytes, imageWidth, type ImageFormat } from '../compile/images.ts'
 import { showBytes } from '../compile/memory.ts'
 import type { DeviceProfile } from '../compile/pass.ts'
 import { deviceError, interrupted, type DeviceError, type Door, type SluiceError } from '../errors.ts'
@@ -29,7 +30,7 @@ export interface DeviceCounters {
   readonly submits: number
   /** bytes that programs have read back */
   readonly readBack: number
-  /** buffers alive, and their bytes */
+  /** buffers and images alive, and their bytes */
   readonly buffers: number
   readonly bytes: number
 }
@@ -46,7 +47,9 @@ export interface Device {
   readonly lost: () => DeviceError | undefined
   /** Memory; call it within `guarded`, and `free` it. */
   readonly allocate: (label: string, bytes: number, usage: GPUBufferUsageFlags) => GPUBuffer
-  readonly free: (buffer: GPUBuffer) => void
+  /** An image of so many rows (lib/compile/images.ts); call it within `guarded`. */
+  readonly allocateImage: (label: string, rows: number, format: ImageFormat) => GPUTexture
+  readonly free: (memory: GPUBuffer | GPUTexture) => void
   /** Why so many bytes more cannot be had, as far as that can be known before asking. */
   readonly shortage: (what: string, bytes: number) => DeviceError | undefined
   readonly submit: (commands: GPUCommandBuffer) => void
@@ -96,6 +99,10 @@ const profileOf = ({ limits, features, adapterInfo }: GPUDevice): DeviceProfile 
     maxBuffer: limits.maxBufferSize,
     maxWorkgroupsPerDimension: limits.maxComputeWorkgroupsPerDimension,
     maxStorageBuffers: limits.maxStorageBuffersPerShaderStage,
+    imageRows:
+      tuningOf(adapterInfo) === 'lavapipe' && limits.maxTextureDimension2D >= imageWidth
+        ? limits.maxTextureDimension2D
+        : 0,
     offsetAlignment: Math.max(limits.minStorageBufferOffsetAlignment, limits.minUniformBufferOffsetAlignment),
   }
 }
@@ -135,7 +142,7 @@ const reason = (error: unknown): string => (error instanceof Error ? error.messa
 const wrap = (gpu: GPUDevice, own: boolean, override: Partial<DeviceProfile>): Device => {
   const profile = { ...profileOf(gpu), ...override }
   const { adapterInfo: info } = gpu
-  const alive = new Map<GPUBuffer, number>()
+  const alive = new Map<GPUBuffer | GPUTexture, number>()
   const done = { submits: 0, bytes: 0, readBack: 0 }
   const nap = profile.tuning === 'gpu' ? 0.1 : 1
   let lostBy: DeviceError | undefined
@@ -185,10 +192,15 @@ const wrap = (gpu: GPUDevice, own: boolean, override: Partial<DeviceProfile>): D
     if (refused !== undefined) return E.left(deviceError('shader', `${what}: the device refuses it: ${refused}`))
     return E.isLeft(made) ? E.left(deviceError('shader', `${what}: ${made.left}`)) : made
   }
-  const free = (buffer: GPUBuffer): void => {
-    done.bytes -= alive.get(buffer) ?? 0
-    alive.delete(buffer)
-    buffer.destroy()
+  const free: Device['free'] = memory => {
+    done.bytes -= alive.get(memory) ?? 0
+    alive.delete(memory)
+    memory.destroy()
+  }
+  const hold = <M extends GPUBuffer | GPUTexture>(memory: M, bytes: number): M => {
+    alive.set(memory, bytes)
+    done.bytes += bytes
+    return memory
   }
   const pipelines = pipelineCache(gpu, settled)
   return {
@@ -198,11 +210,10 @@ const wrap = (gpu: GPUDevice, own: boolean, override: Partial<DeviceProfile>): D
     counters: () => ({ ...done, pipelines: pipelines.count(), buffers: alive.size }),
     pipelines,
     lost: () => lostBy,
-    allocate: (label, size, usage) => {
-      const buffer = gpu.createBuffer({ label, size, usage })
-      alive.set(buffer, size)
-      done.bytes += size
-      return buffer
+    allocate: (label, size, usage) => hold(gpu.createBuffer({ label, size, usage }), size),
+    allocateImage: (label, rows, format) => {
+      const usage = GPUTextureUsage.STORAGE_BINDING | GPUTextureUsage.COPY_DST
+      return hold(gpu.createTexture({ label, size: [imageWidth, rows], format, usage }), rows * imageRowBytes)
     },
     free,
     shortage: (what, bytes) => shortageOf(profile.tuning, platform.availableMemory(), what, bytes),
@@ -222,7 +233,7 @@ const wrap = (gpu: GPUDevice, own: boolean, override: Partial<DeviceProfile>): D
     },
     dispose: () => {
       lose('the device was disposed of')
-      for (const buffer of [...alive.keys()]) free(buffer)
+      for (const memory of [...alive.keys()]) free(memory)
       if (own) gpu.destroy()
     },
   }

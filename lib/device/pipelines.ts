@@ -1,10 +1,11 @@
 /**
  * Pipelines, each made once for its WGSL text, asynchronously and all at the same time. Layouts of bind groups are explicit and
- * depend only on how many buffers a kernel reads and whether it has a uniform block, so that kernels share them. A text that does not
- * compile is an error that shows the line.
+ * depend only on how many buffers and images a kernel reads and whether it has a uniform block, so that kernels share them. A text
+ * that does not compile is an error that shows the line.
  */
 import { either as E } from 'fp-ts'
-import type { Pass } from '../compile/pass.ts'
+import { imageFormat, type ImageFormat } from '../compile/images.ts'
+import type { Operand, Pass } from '../compile/pass.ts'
 import { deviceError, type DeviceError, type SluiceError } from '../errors.ts'
 
 /** What of a pass makes its pipeline: passes with equal text share one. */
@@ -38,20 +39,29 @@ const shaderError = (kernel: Kernel, messages: readonly GPUCompilationMessage[],
 
 type Settled = <A>(what: string, promise: Promise<A>) => Promise<E.Either<SluiceError, A>>
 
+type Bound = GPUBufferBindingType | ImageFormat
+const boundAs = ({ image, buffer }: Operand): Bound =>
+  image === true ? imageFormat(buffer.storage) : 'read-only-storage'
+
 export const pipelineCache = (gpu: GPUDevice, settled: Settled): PipelineCache => {
   const layouts = new Map<string, GPUBindGroupLayout>()
   const pipelines = new Map<string, Promise<E.Either<SluiceError, Pipeline>>>()
   let made = 0
 
   const layoutFor = ({ reads, sizes }: Kernel): GPUBindGroupLayout => {
-    const types: GPUBufferBindingType[] = [...reads.map(() => 'read-only-storage' as const), 'storage']
+    const types: Bound[] = [...reads.map(boundAs), 'storage']
     if (sizes.length > 0) types.push('uniform')
     const key = types.join()
     const known = layouts.get(key)
     if (known !== undefined) return known
     const layout = gpu.createBindGroupLayout({
       label: key,
-      entries: types.map((type, binding) => ({ binding, visibility: GPUShaderStage.COMPUTE, buffer: { type } })),
+      entries: types.map((type, binding) => {
+        const at = { binding, visibility: GPUShaderStage.COMPUTE }
+        if (type === 'rgba32float' || type === 'rgba32uint')
+          return { ...at, storageTexture: { access: 'read-only' as const, format: type } }
+        return { ...at, buffer: { type } }
+      }),
     })
     layouts.set(key, layout)
     return layout

@@ -1,8 +1,10 @@
 /**
  * Loading: weights are uploaded one at a time in the order in which the passes of `prepare` want them, packed at once, and freed as
- * soon as nothing reads them as they were. So a model that is packed for its kernels is never on the device twice.
+ * soon as nothing reads them as they were. What kernels read from images is copied there as soon as it is filled, and freed likewise. So
+ * a model that is packed for its kernels is never on the device twice.
  */
 import { either as E } from 'fp-ts'
+import { imagesOf } from '../compile/images.ts'
 import type { MemoryPlan, Planner } from '../compile/memory.ts'
 import type { BufferPlan, Lowered } from '../compile/pass.ts'
 import type { SluiceError } from '../errors.ts'
@@ -10,7 +12,7 @@ import type { Source } from '../graph/index.ts'
 import type { Device } from './device.ts'
 import type { Pipeline } from './pipelines.ts'
 import type { OwnMemory } from './residence.ts'
-import { encodePass, stepsOf, writeWords, type Step } from './steps.ts'
+import { copyOf, encodeSteps, stepsOf, writeWords, type Step } from './steps.ts'
 import type { Assignment, Upload } from './upload.ts'
 
 export interface Preparation {
@@ -28,7 +30,7 @@ export interface Preparation {
   readonly onProgress?: ((name: string) => void) | undefined
 }
 
-/** Bytes of uploaded weights after which the passes that wait for them run. */
+/** Bytes of weights, uploaded or packed, after which the passes that wait for them run. */
 const batchBytes = 2 ** 28
 
 /** Uploads all weights and runs `prepare`. Repeating it with other weights leaves every buffer that is kept where it is. */
@@ -37,16 +39,31 @@ export const prepareWeights = async (
   assignment: Assignment,
 ): Promise<E.Either<SluiceError, void>> => {
   const { device, lowered, planner, plan, pipelines, memory, isKept, upload, signal, onProgress } = preparation
-  const { prepare, buffers } = lowered
-  const lastReader = new Map(prepare.flatMap((pass, i) => pass.reads.map(o => [o.buffer.id, i] as const)))
+  const { prepare, buffers, passes } = lowered
+  const lastReader = new Map(
+    prepare.flatMap((pass, i) =>
+      [...pass.reads.filter(o => o.image !== true), pass.write].map(o => [o.buffer.id, i] as const),
+    ),
+  )
+  const images = imagesOf(prepare)
+  const keptImages = new Set(imagesOf(passes).map(({ buffer }) => buffer.id))
+  const pictured = new Set([...keptImages, ...images.map(({ buffer }) => buffer.id)])
+  const ground = { device, planner, pipelines, memory: memory.get, image: memory.image }
   const uploaded = new Set<number>()
   const put = async (buffer: BufferPlan, source: Source): Promise<E.Either<SluiceError, void>> => {
     const made = await device.guarded(`memory for '${buffer.label}'`, () => memory.get(buffer))
     if (E.isLeft(made)) return made
     uploaded.add(buffer.id)
+    waitingBytes += plan.bytes[planner.positionOf(buffer)]!
     const done = await upload(buffer, made.right, source, assignment.get(source) ?? 'initial')()
     onProgress?.(source.name)
-    return done
+    return E.isLeft(done) ? done : picture(buffer)
+  }
+  /** Copies what was filled into its image, if it has one. */
+  const picture = async (buffer: BufferPlan): Promise<E.Either<SluiceError, void>> => {
+    if (!pictured.has(buffer.id)) return E.right(undefined)
+    const copy = await device.guarded(`memory for '${buffer.label}'`, () => copyOf(ground, buffer, [], plan))
+    return E.map((step: Step) => void waiting.push(step))(copy)
   }
   const words = await device.guarded('preparing weights', () => writeWords(device, plan))
   if (E.isLeft(words)) return words
@@ -59,39 +76,50 @@ export const prepareWeights = async (
     if (steps.length === 0) return E.right(undefined)
     const ran = await device.guarded('preparing weights', () => {
       const encoder = device.gpu.createCommandEncoder()
-      encodePass(encoder, steps)
+      encodeSteps(encoder, steps)
       device.submit(encoder.finish())
     })
     if (E.isLeft(ran)) return ran
     const done = await device.settled('preparing weights', device.gpu.queue.onSubmittedWorkDone(), signal)
     if (E.isLeft(done)) return done
-    for (const buffer of buffers)
-      if (!isKept(buffer) && memory.has(buffer) && (lastReader.get(buffer.id) ?? next) < next) memory.free(buffer)
+    for (const buffer of buffers) {
+      const { what } = buffer.holds
+      if ((what !== 'parameter' && what !== 'prepared') || isKept(buffer) || !memory.has(buffer)) continue
+      if ((lastReader.get(buffer.id) ?? -1) < next) memory.free(buffer)
+    }
+    for (const { buffer, last } of images) if (last < next && !keptImages.has(buffer.id)) memory.freeImage(buffer)
     return E.right(undefined)
   }
   const all = async (): Promise<E.Either<SluiceError, void>> => {
+    for (const buffer of buffers) {
+      if (buffer.holds.what !== 'table') continue
+      const done = await picture(buffer)
+      if (E.isLeft(done)) return done
+    }
     for (const [i, pass] of prepare.entries()) {
       for (const { buffer } of pass.reads) {
         if (buffer.holds.what !== 'parameter' || uploaded.has(buffer.id)) continue
         const done = await put(buffer, buffer.holds.source)
         if (E.isLeft(done)) return done
-        waitingBytes += plan.bytes[planner.positionOf(buffer)]!
       }
-      const ground = { device, planner, pipelines, memory: memory.get }
       const steps = await device.guarded(pass.label, () => stepsOf(ground, [pass], plan, words.right))
       if (E.isLeft(steps)) return steps
       waiting.push(...steps.right)
+      waitingBytes += plan.bytes[planner.positionOf(pass.write.buffer)]!
+      const written = await picture(pass.write.buffer)
+      if (E.isLeft(written)) return written
       const ran = waitingBytes > batchBytes ? await flush(i + 1) : E.right(undefined)
       if (E.isLeft(ran)) return ran
     }
-    const ran = await flush(prepare.length)
-    if (E.isLeft(ran)) return ran
     for (const buffer of buffers) {
-      if (buffer.holds.what !== 'parameter' || uploaded.has(buffer.id) || !isKept(buffer)) continue
+      if (buffer.holds.what !== 'parameter' || uploaded.has(buffer.id)) continue
+      if (!isKept(buffer) && !pictured.has(buffer.id)) continue
       const done = await put(buffer, buffer.holds.source)
       if (E.isLeft(done)) return done
+      const ran = waitingBytes > batchBytes ? await flush(prepare.length) : E.right(undefined)
+      if (E.isLeft(ran)) return ran
     }
-    return E.right(undefined)
+    return flush(prepare.length)
   }
   const result = await all()
   if (words.right !== undefined) device.free(words.right)

@@ -1,13 +1,13 @@
 /**
- * Where the time of a run goes: every pass by itself, from timestamps that the device writes, with the rates that follow from the
- * operations and bytes which lowering counted. Without timestamps each pass is submitted and waited for, which adds the time of a
- * submit to each.
+ * Where the time of a run goes: every pass and every copy into an image by itself, from timestamps that the device writes, with the
+ * rates that follow from the operations and bytes which lowering counted. Without timestamps each is submitted and waited for, which
+ * adds the time of a submit to each.
  */
 import { either as E } from 'fp-ts'
 import type { SluiceError } from '../errors.ts'
 import type { Bindings } from '../interpret/bind.ts'
 import type { Device } from './device.ts'
-import { encodePass, type Step } from './steps.ts'
+import { encodeSteps, encodeTimed, type Step } from './steps.ts'
 
 export interface PassTime {
   readonly label: string
@@ -60,8 +60,7 @@ const byTimestamps = async (
     const submitted = await device.guarded('profiling', () => {
       const encoder = gpu.createCommandEncoder()
       for (const [i, step] of part.entries()) {
-        const timestampWrites = { querySet, beginningOfPassWriteIndex: 2 * i, endOfPassWriteIndex: 2 * i + 1 }
-        encodePass(encoder, [step], { timestampWrites })
+        encodeTimed(encoder, step, { querySet, beginningOfPassWriteIndex: 2 * i, endOfPassWriteIndex: 2 * i + 1 })
       }
       encoder.resolveQuerySet(querySet, 0, 2 * part.length, resolved, 0)
       encoder.copyBufferToBuffer(resolved, 0, staging, 0, bytes)
@@ -92,7 +91,7 @@ const byWaiting = async (
     const start = performance.now()
     const submitted = await device.guarded('profiling', () => {
       const encoder = device.gpu.createCommandEncoder()
-      encodePass(encoder, [step])
+      encodeSteps(encoder, [step])
       device.submit(encoder.finish())
     })
     const done = E.isLeft(submitted)
@@ -117,7 +116,10 @@ export const timePasses = async (
     if (E.isLeft(times)) return times
     for (const [i, time] of times.right.entries()) sums[i]! += time
   }
-  const passes = steps.map(({ pass: { label, path }, flops, bytes }, i) => {
+  const passes = steps.map((step, i) => {
+    const { flops, bytes } = step
+    const { label, path } =
+      step.what === 'dispatch' ? step.pass : { label: step.label, path: step.readers[0]?.path ?? '' }
     return { label, path, milliseconds: sums[i]! / rounds, flops, bytes }
   })
   const milliseconds = passes.reduce((sum, p) => sum + p.milliseconds, 0)

@@ -5,6 +5,7 @@
  */
 import { platform } from '#platform'
 import { either as E, taskEither as TE } from 'fp-ts'
+import { imageRowBytes, imageRowsFor, imagesOf, isLasting } from '../compile/images.ts'
 import { memoryPlanner, storageBytes, type MemoryPlan, type Planner } from '../compile/memory.ts'
 import type { BufferPlan, Lowered, Pass } from '../compile/pass.ts'
 import {
@@ -26,7 +27,7 @@ import { prepareWeights } from './prepare.ts'
 import { timePasses, type Profile, type ProfileOptions } from './profile.ts'
 import { readBack, type Wanted } from './read-back.ts'
 import { ownMemory, runMemory, type OwnMemory, type Ready } from './residence.ts'
-import { encodePass, segmentsOf } from './steps.ts'
+import { encodeSteps, segmentsOf, stepsFor } from './steps.ts'
 import { assign, uploader, writeBytes, type InitialOptions, type Upload, type WeightSource } from './upload.ts'
 import { warm, type Warming } from './warm.ts'
 
@@ -234,7 +235,7 @@ const programOf = ({ lowered, device, planner, kernels, pipelines, own, place, u
             )
       const shapes = chosen.map(o => o.tensor.shape.map(d => planner.valueOf(d, plan)))
       const segments = segmentsOf(
-        needed === undefined ? steps : steps.filter(s => needed.has(s.pass)),
+        needed === undefined ? steps : stepsFor(steps, needed),
         submitFlops[device.profile.tuning],
       )
       for (const [k, segment] of segments.entries()) {
@@ -242,7 +243,7 @@ const programOf = ({ lowered, device, planner, kernels, pipelines, own, place, u
         const submitted = await device.guarded('running', () => {
           if (k === 0) writeInputs(started.right)
           const encoder = device.gpu.createCommandEncoder()
-          encodePass(encoder, segment)
+          encodeSteps(encoder, segment)
           if (isLast) {
             results.copy(
               encoder,
@@ -307,7 +308,7 @@ const programOf = ({ lowered, device, planner, kernels, pipelines, own, place, u
       const ran = await device.guarded('profiling', () => {
         writeInputs(started.right)
         const encoder = device.gpu.createCommandEncoder()
-        encodePass(encoder, steps)
+        encodeSteps(encoder, steps)
         device.submit(encoder.finish())
       })
       return E.isLeft(ran) ? ran : timePasses(device, steps, plan.sizes, profiling)
@@ -382,8 +383,13 @@ export const load =
     const preparePlan = preparePlanner.plan({})
     if (E.isLeft(preparePlan)) return preparePlan
     const plan = preparePlan.right
-    const isTransient = (b: BufferPlan): boolean => b.holds.what === 'parameter' && !planner.isKept(b)
-    const needed = staying.buffers.filter(b => !isTransient(b)).map(b => plan.bytes[preparePlanner.positionOf(b)]!)
+    const bytesOf = (b: BufferPlan): number => plan.bytes[preparePlanner.positionOf(b)]!
+    const staysAsBuffer = (b: BufferPlan): boolean => !isLasting(b) || b.holds.what === 'table' || planner.isKept(b)
+    const images = imagesOf(passes).filter(({ buffer }) => isLasting(buffer))
+    const needed = [
+      ...staying.buffers.filter(staysAsBuffer).map(bytesOf),
+      ...images.map(({ buffer }) => imageRowBytes * imageRowsFor(bytesOf(buffer))),
+    ]
     const short = device.shortage(
       'loading the weights',
       needed.reduce((sum, bytes) => sum + bytes, 0),
@@ -395,7 +401,7 @@ export const load =
     if (failed !== undefined) return E.left(several([failed, ...others]))
     const pipelines = new Map(made.flatMap((p, i) => (E.isRight(p) ? [[kernels[i]!.wgsl, p.right] as const] : [])))
 
-    const own = ownMemory(device, b => plan.bytes[preparePlanner.positionOf(b)]!)
+    const own = ownMemory(device, bytesOf)
     const parameters = buffers.flatMap(({ holds }) => (holds.what === 'parameter' ? [holds.source] : []))
     const upload = uploader(device, seed, signal)
     const place = async (from: WeightSource): Promise<E.Either<SluiceError, void>> => {

@@ -1,9 +1,10 @@
 /**
- * What a program holds on the device. Weights, states and tables have a buffer each, which stays. Everything that lives within a run
- * shares pools, which grow to the largest plan seen; with them a few plans are kept ready, each with its bind groups, so that a run
- * with sizes that were seen before only encodes.
+ * What a program holds on the device. Weights, states and tables have a buffer or an image each, which stays. Everything that lives
+ * within a run shares pools, and its images textures, which grow to the largest plan seen; with them a few plans are kept ready, each
+ * with its bind groups, so that a run with sizes that were seen before only encodes.
  */
 import { either as E } from 'fp-ts'
+import { imageFormat, imageRowBytes, imageRowsFor, type ImageSlot } from '../compile/images.ts'
 import type { MemoryPlan, Planner } from '../compile/memory.ts'
 import type { BufferPlan, Pass } from '../compile/pass.ts'
 import type { SluiceError } from '../errors.ts'
@@ -12,12 +13,15 @@ import type { Device } from './device.ts'
 import type { Pipeline } from './pipelines.ts'
 import { stepsOf, writeWords, type Step } from './steps.ts'
 
-/** Buffers that stay: one for each planned one, allocated when first asked for. */
+/** Buffers and images that stay: one for each planned buffer, allocated when first asked for. */
 export interface OwnMemory {
   readonly has: (buffer: BufferPlan) => boolean
   /** call it within `guarded` */
   readonly get: (buffer: BufferPlan) => GPUBuffer
   readonly free: (buffer: BufferPlan) => void
+  /** its image; call it within `guarded` */
+  readonly image: (buffer: BufferPlan) => GPUTexture
+  readonly freeImage: (buffer: BufferPlan) => void
   readonly dispose: () => void
 }
 /** A plan with everything that is made for it once. */
@@ -39,6 +43,7 @@ const usage = (): GPUBufferUsageFlags => GPUBufferUsage.STORAGE | GPUBufferUsage
 
 export const ownMemory = (device: Device, bytesOf: (buffer: BufferPlan) => number): OwnMemory => {
   const held = new Map<number, GPUBuffer>()
+  const images = new Map<number, GPUTexture>()
   return {
     has: ({ id }) => held.has(id),
     get: plan => {
@@ -53,9 +58,26 @@ export const ownMemory = (device: Device, bytesOf: (buffer: BufferPlan) => numbe
       if (buffer !== undefined) device.free(buffer)
       held.delete(id)
     },
+    image: plan => {
+      const known = images.get(plan.id)
+      if (known !== undefined) return known
+      const made = device.allocateImage(
+        `image of ${plan.label}`,
+        imageRowsFor(bytesOf(plan)),
+        imageFormat(plan.storage),
+      )
+      images.set(plan.id, made)
+      return made
+    },
+    freeImage: ({ id }) => {
+      const image = images.get(id)
+      if (image !== undefined) device.free(image)
+      images.delete(id)
+    },
     dispose: () => {
-      for (const buffer of held.values()) device.free(buffer)
+      for (const memory of [...held.values(), ...images.values()]) device.free(memory)
       held.clear()
+      images.clear()
     },
   }
 }
@@ -71,6 +93,7 @@ export const runMemory = (
   own: OwnMemory,
 ): RunMemory => {
   let pools: GPUBuffer[] = []
+  let images: GPUTexture[] = []
   let generation = 0
   const ready = new Map<string, Ready>()
 
@@ -87,6 +110,22 @@ export const runMemory = (
       pools[i] = device.allocate(`pool ${i}`, Math.max(bytes, room), usage())
     }
   }
+  const growImages = (wanted: readonly ImageSlot[]): void => {
+    for (const [i, { rows, format }] of wanted.entries()) {
+      const old = images[i]
+      if (old !== undefined && old.height >= rows && old.format === format) continue
+      const room = old === undefined ? 0 : Math.min(device.profile.imageRows, Math.ceil(old.height * 1.25))
+      if (old !== undefined) {
+        device.free(old)
+        generation++
+      }
+      images[i] = device.allocateImage(`image ${i}`, Math.max(rows, room), format)
+    }
+  }
+  const imageOf = (buffer: BufferPlan, plan: MemoryPlan): GPUTexture => {
+    const image = plan.image[planner.positionOf(buffer)]!
+    return image < 0 ? own.image(buffer) : images[image]!
+  }
   const bufferOf = (buffer: BufferPlan, plan: MemoryPlan): GPUBuffer => {
     const pool = plan.pool[planner.positionOf(buffer)]!
     return pool < 0 ? own.get(buffer) : pools[pool]!
@@ -98,8 +137,9 @@ export const runMemory = (
   }
   const dispose = (): void => {
     for (const key of [...ready.keys()]) forget(key)
-    for (const pool of pools) device.free(pool)
+    for (const memory of [...pools, ...images]) device.free(memory)
     pools = []
+    images = []
     generation++
   }
   const readyFor = async (sizes: Bindings): Promise<E.Either<SluiceError, Ready>> => {
@@ -115,12 +155,14 @@ export const runMemory = (
     const plan = planned.right
     forget(key)
     const more = plan.pools.reduce((sum, bytes, i) => sum + Math.max(0, bytes - (pools[i]?.size ?? 0)), 0)
-    const short = device.shortage('a run with these sizes', more)
+    const rows = plan.images.reduce((sum, image, i) => sum + Math.max(0, image.rows - (images[i]?.height ?? 0)), 0)
+    const short = device.shortage('a run with these sizes', more + rows * imageRowBytes)
     if (short !== undefined) return E.left(short)
     const made = await device.guarded('memory for a run', (): Ready => {
       growPools(plan.pools)
+      growImages(plan.images)
       const words = writeWords(device, plan)
-      const steps = stepsOf({ device, planner, pipelines, memory: bufferOf }, passes, plan, words)
+      const steps = stepsOf({ device, planner, pipelines, memory: bufferOf, image: imageOf }, passes, plan, words)
       const entry = { plan, steps, words, generation }
       ready.set(key, entry)
       return entry

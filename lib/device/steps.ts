@@ -1,14 +1,17 @@
 /**
- * Passes made ready for one memory plan: pipeline, bind group and workgroups of each, in order. Encoding a run is then a loop over
- * them. Passes without workgroups, which an axis of length 0 makes, are not among them.
+ * Passes made ready for one memory plan, in order: the dispatch of each, and before it the copies into images that it reads first. Encoding
+ * a run is then a loop over these steps. Passes without workgroups, which an axis of length 0 makes, are not among them.
  */
 import { foldGrid } from '../compile/grid.ts'
+import { copiesBefore, imageRowBytes, imageWidth, texelBytes } from '../compile/images.ts'
 import type { MemoryPlan, Planner } from '../compile/memory.ts'
 import type { BufferPlan, Pass } from '../compile/pass.ts'
 import type { Device } from './device.ts'
 import type { Pipeline } from './pipelines.ts'
 
-export interface Step {
+/** One dispatch of a pass's kernel. */
+export interface Dispatch {
+  readonly what: 'dispatch'
   readonly pass: Pass
   readonly pipeline: GPUComputePipeline
   readonly group: GPUBindGroup
@@ -16,40 +19,95 @@ export interface Step {
   readonly flops: number
   readonly bytes: number
 }
+/** A buffer copied into its image, for the passes that read it there. */
+export interface Copy {
+  readonly what: 'copy'
+  readonly label: string
+  readonly readers: readonly Pass[]
+  readonly from: GPUBuffer
+  readonly offset: number
+  /** bytes */
+  readonly length: number
+  readonly to: GPUTexture
+  readonly flops: 0
+  /** read, and written again */
+  readonly bytes: number
+}
+export type Step = Dispatch | Copy
 
-/** What steps are made of. `pipelines` is by WGSL text; `memory` is the buffer that holds, or shares its memory with, a planned one. */
+/**
+ * What steps are made of. `pipelines` is by WGSL text; `memory` is the buffer that holds, or shares its memory with, a planned one, and
+ * `image` the texture that holds its image.
+ */
 export interface Ground {
   readonly device: Device
   readonly planner: Planner
   readonly pipelines: ReadonlyMap<string, Pipeline>
   readonly memory: (buffer: BufferPlan, plan: MemoryPlan) => GPUBuffer
+  readonly image: (buffer: BufferPlan, plan: MemoryPlan) => GPUTexture
 }
 
 /** Throws nothing of its own; call it within `guarded`. */
 export const stepsOf = (
-  { device, planner, pipelines, memory }: Ground,
+  ground: Ground,
   passes: readonly Pass[],
   plan: MemoryPlan,
   words: GPUBuffer | undefined,
 ): readonly Step[] => {
-  const number = (size: Pass['flops']): number => planner.valueOf(size, plan)
-  return passes.flatMap(pass => {
-    const [x, y, z] = pass.grid
-    const grid = foldGrid([number(x), number(y), number(z)], device.profile.maxWorkgroupsPerDimension)
-    if (grid.includes(0)) return []
-    const { pipeline, layout } = pipelines.get(pass.wgsl) as Pipeline
-    const bound: GPUBufferBinding[] = [...pass.reads, pass.write].map(operand => {
-      const { offset, bytes } = planner.region(operand, plan)
-      return { buffer: memory(operand.buffer, plan), offset, size: bytes }
-    })
-    const block = planner.uniform(pass)
-    if (block !== undefined && words !== undefined)
-      bound.push({ buffer: words, offset: block.offset, size: block.bytes })
-    const entries = bound.map((resource, binding) => ({ binding, resource }))
-    const group = device.gpu.createBindGroup({ label: pass.label, layout, entries })
-    return [{ pass, pipeline, group, grid, flops: number(pass.flops), bytes: number(pass.bytes) }]
+  const copies = copiesBefore(passes)
+  return passes.flatMap((pass): readonly Step[] => {
+    const step = dispatchOf(ground, pass, plan, words)
+    const before = copies.get(pass) ?? []
+    return [...before.map(({ buffer, readers }) => copyOf(ground, buffer, readers, plan)), ...step]
   })
 }
+const dispatchOf = (
+  { device, planner, pipelines, memory, image }: Ground,
+  pass: Pass,
+  plan: MemoryPlan,
+  words: GPUBuffer | undefined,
+): readonly Dispatch[] => {
+  const number = (size: Pass['flops']): number => planner.valueOf(size, plan)
+  const [x, y, z] = pass.grid
+  const grid = foldGrid([number(x), number(y), number(z)], device.profile.maxWorkgroupsPerDimension)
+  if (grid.includes(0)) return []
+  const { pipeline, layout } = pipelines.get(pass.wgsl) as Pipeline
+  const bound: GPUBindingResource[] = [...pass.reads, pass.write].map(operand => {
+    if (operand.image === true) return image(operand.buffer, plan).createView()
+    const { offset, bytes } = planner.region(operand, plan)
+    return { buffer: memory(operand.buffer, plan), offset, size: bytes }
+  })
+  const block = planner.uniform(pass)
+  if (block !== undefined && words !== undefined) bound.push({ buffer: words, offset: block.offset, size: block.bytes })
+  const entries = bound.map((resource, binding) => ({ binding, resource }))
+  const group = device.gpu.createBindGroup({ label: pass.label, layout, entries })
+  return [{ what: 'dispatch', pass, pipeline, group, grid, flops: number(pass.flops), bytes: number(pass.bytes) }]
+}
+/** The step that copies a buffer into its image. Call it within `guarded`. */
+export const copyOf = (
+  { planner, memory, image }: Pick<Ground, 'planner' | 'memory' | 'image'>,
+  buffer: BufferPlan,
+  readers: readonly Pass[],
+  plan: MemoryPlan,
+): Copy => {
+  const { offset, bytes } = planner.region({ buffer }, plan)
+  const [from, to] = [memory(buffer, plan), image(buffer, plan)]
+  return {
+    what: 'copy',
+    label: `image of ${buffer.label}`,
+    readers,
+    from,
+    offset,
+    to,
+    length: bytes,
+    flops: 0,
+    bytes: 2 * bytes,
+  }
+}
+
+/** The steps of some passes. */
+export const stepsFor = (steps: readonly Step[], passes: ReadonlySet<Pass>): readonly Step[] =>
+  steps.filter(step => (step.what === 'dispatch' ? passes.has(step.pass) : step.readers.some(r => passes.has(r))))
 
 /** The buffer of the named sizes of a plan, written; undefined where no pass has any. Call it within `guarded`. */
 export const writeWords = (device: Device, { words }: MemoryPlan): GPUBuffer | undefined => {
@@ -59,21 +117,57 @@ export const writeWords = (device: Device, { words }: MemoryPlan): GPUBuffer | u
   return buffer
 }
 
-/** Steps in a compute pass of their own. */
-export const encodePass = (
-  encoder: GPUCommandEncoder,
-  steps: readonly Step[],
-  descriptor?: GPUComputePassDescriptor,
-): void => {
-  const pass = encoder.beginComputePass(descriptor)
+/** Steps one after the other: dispatches that follow one another are one compute pass. */
+export const encodeSteps = (encoder: GPUCommandEncoder, steps: readonly Step[]): void => {
+  let pass: GPUComputePassEncoder | undefined
   let current: GPUComputePipeline | undefined
-  for (const { pipeline, group, grid } of steps) {
-    if (pipeline !== current) pass.setPipeline(pipeline)
-    current = pipeline
-    pass.setBindGroup(0, group)
-    pass.dispatchWorkgroups(...grid)
+  for (const step of steps) {
+    if (step.what === 'copy') {
+      pass?.end()
+      pass = current = undefined
+      encodeCopy(encoder, step)
+      continue
+    }
+    pass ??= encoder.beginComputePass()
+    if (step.pipeline !== current) pass.setPipeline((current = step.pipeline))
+    pass.setBindGroup(0, step.group)
+    pass.dispatchWorkgroups(...step.grid)
   }
+  pass?.end()
+}
+/** One step between two timestamps. */
+export const encodeTimed = (
+  encoder: GPUCommandEncoder,
+  step: Step,
+  { querySet, beginningOfPassWriteIndex: start, endOfPassWriteIndex: end }: Required<GPUComputePassTimestampWrites>,
+): void => {
+  if (step.what === 'copy') {
+    // a copy stands between passes, so two that are empty take the time for it
+    encoder.beginComputePass({ timestampWrites: { querySet, endOfPassWriteIndex: start } }).end()
+    encodeCopy(encoder, step)
+    encoder.beginComputePass({ timestampWrites: { querySet, beginningOfPassWriteIndex: end } }).end()
+    return
+  }
+  const timestampWrites = { querySet, beginningOfPassWriteIndex: start, endOfPassWriteIndex: end }
+  const pass = encoder.beginComputePass({ timestampWrites })
+  pass.setPipeline(step.pipeline)
+  pass.setBindGroup(0, step.group)
+  pass.dispatchWorkgroups(...step.grid)
   pass.end()
+}
+/** Whole rows at once, and what is left. */
+const encodeCopy = (encoder: GPUCommandEncoder, { from, offset, length, to }: Copy): void => {
+  const texels = length / texelBytes
+  const rows = Math.floor(texels / imageWidth)
+  const rest = texels % imageWidth
+  const copy = (y: number, width: number, height: number): void =>
+    encoder.copyBufferToTexture(
+      { buffer: from, offset: offset + y * imageRowBytes, bytesPerRow: imageRowBytes },
+      { texture: to, origin: [0, y] },
+      [width, height],
+    )
+  if (rows > 0) copy(0, imageWidth, rows)
+  if (rest > 0) copy(rows, rest, 1)
 }
 
 /** Steps in groups that a device finishes soon enough to be interrupted between them, and before a watchdog ends it. */

@@ -5,6 +5,7 @@
  * driver take a share; Mesa keeps machine code on disk, and the device that is warmed finds theirs there within milliseconds.
  */
 import { either as E } from 'fp-ts'
+import { imageFormat } from '../compile/images.ts'
 import type { Door, SluiceError } from '../errors.ts'
 import type { Device } from './device.ts'
 import type { Kernel } from './pipelines.ts'
@@ -27,12 +28,12 @@ const heat = async (device: Device, kernel: Kernel, signal?: AbortSignal): Promi
   const made = await device.pipelines.get(kernel)
   if (E.isLeft(made)) return made
   const { pipeline, layout } = made.right
-  const buffers: GPUBuffer[] = []
-  const scratch = (usage: GPUBufferUsageFlags): GPUBuffer => {
-    const buffer = device.allocate('scratch', scratchBytes, usage)
-    buffers.push(buffer)
-    return buffer
+  const held: (GPUBuffer | GPUTexture)[] = []
+  const hold = <M extends GPUBuffer | GPUTexture>(memory: M): M => {
+    held.push(memory)
+    return memory
   }
+  const scratch = (usage: GPUBufferUsageFlags): GPUBuffer => hold(device.allocate('scratch', scratchBytes, usage))
   const submitted = await device.guarded(what, () => {
     const [read, written, uniform, workgroups] = [
       scratch(GPUBufferUsage.STORAGE),
@@ -40,8 +41,14 @@ const heat = async (device: Device, kernel: Kernel, signal?: AbortSignal): Promi
       scratch(GPUBufferUsage.UNIFORM),
       scratch(GPUBufferUsage.INDIRECT),
     ] as const
-    const bound = [...kernel.reads.map(() => read), written, ...(kernel.sizes.length > 0 ? [uniform] : [])]
-    const entries = bound.map((buffer, binding) => ({ binding, resource: { buffer } }))
+    const reads = kernel.reads.map(({ image, buffer }): GPUBindingResource =>
+      image === true
+        ? hold(device.allocateImage('scratch', 1, imageFormat(buffer.storage))).createView()
+        : { buffer: read },
+    )
+    const sizes = kernel.sizes.length > 0 ? [{ buffer: uniform }] : []
+    const bound: readonly GPUBindingResource[] = [...reads, { buffer: written }, ...sizes]
+    const entries = bound.map((resource, binding) => ({ binding, resource }))
     const encoder = device.gpu.createCommandEncoder()
     const pass = encoder.beginComputePass()
     pass.setPipeline(pipeline)
@@ -53,7 +60,7 @@ const heat = async (device: Device, kernel: Kernel, signal?: AbortSignal): Promi
   const done = E.isLeft(submitted)
     ? submitted
     : await device.settled(what, device.gpu.queue.onSubmittedWorkDone(), signal)
-  for (const buffer of buffers) device.free(buffer)
+  for (const memory of held) device.free(memory)
   return E.isLeft(done) ? done : E.right((performance.now() - start) / 1000)
 }
 

@@ -12,7 +12,14 @@ const common = {
   offsetAlignment: 256,
 }
 export const profiles: Readonly<Record<DeviceProfile['tuning'], DeviceProfile>> = {
-  lavapipe: { ...common, tuning: 'lavapipe', subgroup: [8, 8], maxInvocations: 1024, maxStorageBuffers: 16 },
+  lavapipe: {
+    ...common,
+    tuning: 'lavapipe',
+    subgroup: [8, 8],
+    maxInvocations: 1024,
+    maxStorageBuffers: 16,
+    imageRows: 8192,
+  },
   swiftshader: {
     ...common,
     tuning: 'swiftshader',
@@ -20,8 +27,9 @@ export const profiles: Readonly<Record<DeviceProfile['tuning'], DeviceProfile>> 
     subgroup: [4, 4],
     maxInvocations: 256,
     maxStorageBuffers: 10,
+    imageRows: 0,
   },
-  gpu: { ...common, tuning: 'gpu', subgroup: [32, 32], maxInvocations: 256, maxStorageBuffers: 8 },
+  gpu: { ...common, tuning: 'gpu', subgroup: [32, 32], maxInvocations: 256, maxStorageBuffers: 8, imageRows: 0 },
 }
 
 let device: Promise<GPUDevice> | undefined

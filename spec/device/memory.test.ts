@@ -16,6 +16,7 @@ const profile: DeviceProfile = {
   maxBuffer: 2 ** 28,
   maxWorkgroupsPerDimension: 65535,
   maxStorageBuffers: 10,
+  imageRows: 0,
   offsetAlignment: 256,
 }
 const planned = (lowered: Lowered, sizes: Record<string, number> = {}, limits = profile): MemoryPlan => {
