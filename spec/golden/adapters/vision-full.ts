@@ -70,6 +70,8 @@ export interface FullVision {
   /** these, and everything on the way that the case has */
   readonly stages: Outputs
   readonly feeds: Feeds
+  /** the named sizes of the feeds */
+  readonly sizes: { readonly boxes: number }
   readonly weights: WeightSource
   /** what diverges first, if anything */
   readonly judge: (got: Readonly<Record<string, Value>>) => string | undefined
@@ -121,7 +123,7 @@ export const fullVision = (folder: string): FullVision => {
       ...Object.keys(stages).map(name => stage(name, got[name]!, limitsOf(name))),
     ])
   }
-  return { results, stages, feeds: { image, detail, boxes }, weights, judge }
+  return { results, stages, feeds: { image, detail, boxes }, sizes: { boxes: golden.boxes.length }, weights, judge }
 }
 
 /** Channels last to channels first. */
