@@ -40,6 +40,7 @@ export { readSafetensors, writeSafetensors } from './weights/safetensors.ts'
 export { floatTensor, wholeTensor, type TensorEntry, type TensorFile } from './weights/tensor-file.ts'
 export { decodePicture, files } from './device/files.ts'
 export type { Pixels } from './device/pixels.ts'
+export * from './train/index.ts'
 export * from './check/index.ts'
 import { function as F } from 'fp-ts'
 export const { pipe, flow } = F

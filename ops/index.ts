@@ -4,5 +4,6 @@ import * as all from './all.ts'
 
 export * from './all.ts'
 export * from './layers/index.ts'
+export * from './training/index.ts'
 /** The records of all ops, in the order of the list: what the kit runs through. */
 export const ops: readonly Op[] = Object.values(all).filter(isOp).map(opOf)

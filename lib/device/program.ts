@@ -38,8 +38,10 @@ export interface LoadOptions extends InitialOptions {
 }
 export interface RunOptions {
   readonly signal?: AbortSignal
-  /** names of the outputs to compute; all unless said. States always advance. */
+  /** names of the outputs to compute; all unless said */
   readonly only?: readonly string[]
+  /** names of the states that advance; all unless said. The others stay what they are. */
+  readonly advance?: readonly string[]
   /** names of the outputs to read back; those that are computed unless said. The run ends when the device is done. */
   readonly read?: readonly string[]
 }
@@ -111,9 +113,15 @@ const nodesToBind = ({ outputs, buffers }: Lowered): readonly Node[] => {
   return [...inputs.values(), ...shapes.values()]
 }
 
-/** The passes that some outputs, and all states, depend on. */
-const neededFor = ({ passes, next, buffers }: Lowered, outputs: readonly BufferPlan[]): ReadonlySet<Pass> => {
-  const wanted = new Set([...outputs, ...next.map(n => n.from), ...buffers.filter(isOwn)].map(b => b.id))
+/** The passes that some outputs, and the states that advance, depend on. */
+const neededFor = (
+  { passes, next, buffers }: Lowered,
+  outputs: readonly BufferPlan[],
+  advances: (state: BufferPlan) => boolean,
+): ReadonlySet<Pass> => {
+  const from = next.filter(n => advances(n.state)).map(n => n.from)
+  const own = buffers.filter(b => isOwn(b) && (b.holds.what !== 'state' || advances(b)))
+  const wanted = new Set([...outputs, ...from, ...own].map(b => b.id))
   const needed = new Set<Pass>()
   for (const pass of [...passes].reverse()) {
     if (!wanted.has(pass.write.buffer.id)) continue
@@ -195,8 +203,8 @@ const programOf = ({ lowered, device, planner, kernels, pipelines, own, place, u
     data: fromBytes(bytes, countOf(shape), storage, kind),
   })
   /** What states become. One that becomes another's old value is copied aside first: all advance at the same time. */
-  const advance = (encoder: GPUCommandEncoder, plan: MemoryPlan): void => {
-    const moves = next.filter(({ state, from }) => state.id !== from.id)
+  const advance = (encoder: GPUCommandEncoder, plan: MemoryPlan, advances: (state: BufferPlan) => boolean): void => {
+    const moves = next.filter(({ state, from }) => state.id !== from.id && advances(state))
     const sources = moves.map(({ from }) => {
       const bytes = plan.bytes[planner.positionOf(from)]!
       const place = { buffer: memory.bufferOf(from, plan), offset: plan.offset[planner.positionOf(from)]!, bytes }
@@ -213,9 +221,10 @@ const programOf = ({ lowered, device, planner, kernels, pipelines, own, place, u
     }
   }
 
-  const run = (feeds: Feeds, { signal, only, read = only }: RunOptions) =>
+  const run = (feeds: Feeds, { signal, only, advance: advancing, read = only }: RunOptions) =>
     exclusive(async () => {
       if (signal?.aborted === true) return E.left(interrupted('running'))
+      const advances = ({ label }: BufferPlan): boolean => advancing === undefined || advancing.includes(label)
       const unknown = [...(only ?? []), ...(read ?? [])].find(name => !outputs.some(o => o.name === name))
       if (unknown !== undefined) {
         const names = outputs.map(o => `'${o.name}'`).join(', ')
@@ -227,11 +236,12 @@ const programOf = ({ lowered, device, planner, kernels, pipelines, own, place, u
       const computed = outputs.filter(({ name }) => only === undefined || only.includes(name) || read?.includes(name))
       const chosen = outputs.filter(({ name }) => read === undefined || read.includes(name))
       const needed =
-        only === undefined
+        only === undefined && advancing === undefined
           ? undefined
           : neededFor(
               lowered,
               computed.map(o => o.buffer),
+              advances,
             )
       const shapes = chosen.map(o => o.tensor.shape.map(d => planner.valueOf(d, plan)))
       const segments = segmentsOf(
@@ -249,7 +259,7 @@ const programOf = ({ lowered, device, planner, kernels, pipelines, own, place, u
               encoder,
               chosen.map((o, i) => wanted(o.buffer, countOf(shapes[i]!), plan)),
             )
-            advance(encoder, plan)
+            advance(encoder, plan, advances)
           }
           device.submit(encoder.finish())
         })

@@ -21,6 +21,8 @@ const codec = t.type({
   max_position_embeddings: optional(whole),
   rms_norm_eps: positive,
   rope_theta: optional(positive),
+  // where newer files say it
+  rope_parameters: optional(t.type({ rope_type: optional(oneOf(['default'])), rope_theta: optional(positive) })),
   rope_scaling: absent,
   hidden_act: oneOf(['silu']),
   attention_bias: no,
@@ -63,7 +65,7 @@ export const llamaConfigOf = (c: LlmFile): LlamaConfig<number, number> => ({
   headWidth: c.head_dim ?? c.hidden_size / c.num_attention_heads,
   mlpWidth: c.intermediate_size,
   vocabulary: c.vocab_size,
-  theta: c.rope_theta ?? 10000,
+  theta: c.rope_parameters?.rope_theta ?? c.rope_theta ?? 10000,
   eps: c.rms_norm_eps,
   ...(c.max_position_embeddings === undefined ? {} : { positions: c.max_position_embeddings }),
   projections: c.model_type === 'phi3' ? joined : separate,

@@ -1,0 +1,109 @@
+/**
+ * A training step as a graph: loss, gradients, their norm, and what parameters become. What is trained becomes states, which stay on the
+ * device from step to step; what is frozen stays a parameter, of which no gradient is taken and nothing is kept for one.
+ */
+import {
+  asTensor,
+  inputOf,
+  nodeOf,
+  rewrite,
+  state,
+  topological,
+  type Loose,
+  type Node,
+  type Source,
+  type Tensor,
+} from '../graph/index.ts'
+import { gradient } from '../interpret/gradient.ts'
+import type { Update } from '../interpret/parameters.ts'
+import type { Optimizer } from './optimizer.ts'
+
+/** Names of blocks, whose parameters are trained, or a choice by full name. */
+export type Trainable = readonly string[] | ((name: string) => boolean)
+
+export interface StepOptions {
+  /** all parameters unless said */
+  readonly trainable?: Trainable
+  readonly optimizer: Optimizer
+  /** largest norm of all gradients together; they are not limited unless said */
+  readonly clip?: number
+  /** is an update made of several micro-batches? */
+  readonly accumulate?: boolean
+}
+export interface StepGraph {
+  readonly outputs: Readonly<Record<'loss' | 'norm', Loose>>
+  /** all states with what they become */
+  readonly next: readonly Update[]
+  /** states that a micro-batch changes which is not the last of its update */
+  readonly carried: readonly string[]
+  /** the trained parameters, in the order of their first use */
+  readonly trained: readonly Source[]
+}
+
+/** The name of the input of numbers that an optimizer reads. */
+export const numbersInput = 'optimizer'
+/** The state in which an optimizer keeps a slot of a parameter. */
+export const slotName = (slot: string, parameter: string): string => `${slot}.${parameter}`
+const carriedName = (parameter: string): string => slotName('gradient', parameter)
+
+/** Is the parameter chosen: by name, or by the name of a block around it? */
+export const isTrained = (trainable: Trainable | undefined, name: string): boolean => {
+  if (trainable === undefined) return true
+  if (typeof trainable === 'function') return trainable(name)
+  return trainable.some(block => `.${name}.`.includes(`.${block}.`))
+}
+
+/** Blocks of a choice in which there is no parameter. */
+export const unknownBlocks = (trainable: Trainable | undefined, names: readonly string[]): readonly string[] =>
+  trainable === undefined || typeof trainable === 'function'
+    ? []
+    : trainable.filter(block => !names.some(name => isTrained([block], name)))
+
+const isParameter = (node: Node): node is Source => node.role === 'parameter'
+
+/** The step that makes a loss smaller. */
+export const trainingStep = (loss: Tensor<[]>, options: StepOptions): StepGraph => {
+  const { trainable, optimizer, clip, accumulate = false } = options
+  const states = new Map<string, Source>()
+  const stateOf = (parameter: Source): Source => {
+    const known = states.get(parameter.name) ?? Object.freeze({ ...parameter, role: 'state' as const })
+    states.set(parameter.name, known)
+    return known
+  }
+  const order = topological([loss])
+  // states stand in the order in which the loss needs them
+  for (const node of order) if (isParameter(node) && isTrained(trainable, node.name)) stateOf(node)
+  const to = rewrite([nodeOf(loss)], node => (isParameter(node) && states.has(node.name) ? stateOf(node) : node))
+  const onStates = asTensor<Tensor<[]>>(to.get(nodeOf(loss)) as Node)
+  const trained = [...states.values()]
+  // the last parameters first, as their gradients come to be: so what they are made from is freed in time
+  const backward = trained.toReversed()
+  const gradients = gradient(onStates, backward)
+  const slotsOf = (parameter: Source): Readonly<Record<string, Loose>> =>
+    Object.fromEntries(optimizer.slots.map(slot => [slot, stateLike(slotName(slot, parameter.name), parameter)]))
+  const slots = backward.map(slotsOf)
+  const sums = accumulate ? backward.map(p => stateLike(carriedName(p.name), p)) : undefined
+  const count = optimizer.numbers({ step: 1, rate: 0, share: 1, first: true }).length
+  const after = optimizer.update({
+    loss: onStates as Loose,
+    parameters: backward.map(p => asTensor<Loose>(p)),
+    gradients,
+    slots,
+    ...(sums === undefined ? {} : { carried: sums }),
+    numbers: inputOf(numbersInput, [count]) as Loose,
+    ...(clip === undefined ? {} : { clip }),
+  })
+  const next = backward.flatMap((parameter, k): readonly Update[] => [
+    ...optimizer.slots.map((slot): Update => [slots[k]![slot]!, after.slots[k]![slot]!]),
+    [asTensor<Loose>(parameter), after.parameters[k]!],
+    ...(sums === undefined ? [] : [[sums[k]!, after.carried![k]!] as const]),
+  ])
+  return {
+    outputs: { loss: onStates as Loose, norm: after.norm },
+    next,
+    carried: sums === undefined ? [] : trained.map(p => carriedName(p.name)),
+    trained,
+  }
+}
+
+const stateLike = (name: string, parameter: Source): Loose => state(name, parameter.shape, { init: 'zeros' }) as Loose
