@@ -4,7 +4,6 @@
  * or copied is packed and copied in `run`. Weights are parameters where the peers have constants; where they are trained (`mlpgrad`)
  * they are states too.
  */
-import { either as E } from 'fp-ts'
 import {
   compile,
   gradient,
@@ -12,20 +11,14 @@ import {
   sharedDevice,
   state,
   value,
-  type Door,
   type Outputs,
   type Program,
   type Tensor,
   type Value,
 } from 'sluice'
 import { attention, conv2d, gelu, layerNorm, linear, matmul, mul, sum } from 'sluice/ops'
+import { opened } from './measure.ts'
 import { inputs, S, transpose2, type Workload } from './peers/lib/data.mjs'
-
-const opened = async <A>(door: Door<A>): Promise<A> => {
-  const result = await door()
-  if (E.isLeft(result)) throw new Error(result.left.message)
-  return result.right
-}
 
 export const info = { device: 'WebGPU (Dawn)', pkg: 'sluice', gelu: 'erf' }
 export const init = async (): Promise<void> => {
