@@ -10,7 +10,7 @@
 import { axis, type Each, type Expr, type Form, type Load } from '../form/index.ts'
 import { topological, type Applied, type Node } from '../graph/index.ts'
 import { size, type Dim } from '../shape/index.ts'
-import { formOf } from './forms.ts'
+import type { Forms } from './forms.ts'
 
 export interface Fusion {
   readonly order: readonly Node[]
@@ -97,15 +97,21 @@ const maxPrice = 48
 const recomputeBudget = 6
 
 /** Decides for the whole graph. `maxReads` is how many buffers one kernel may read; nodes that stand `apart` are always memory. */
-export const fuse = (outputs: readonly Node[], maxReads: number, apart: ReadonlySet<Node> = new Set()): Fusion => {
+export const fuse = (
+  outputs: readonly Node[],
+  { formOf }: Forms,
+  maxReads: number,
+  apart: ReadonlySet<Node> = new Set(),
+): Fusion => {
   const order = topological(outputs)
   const form = (node: Applied): Form => formOf(node) as Form
   const users = new Map<Node, Set<Node>>()
   for (const node of order) for (const i of node.inputs) (users.get(i) ?? users.set(i, new Set()).get(i))?.add(node)
   const isOutput = new Set(outputs)
-  const edges = new Set<string>()
   const numbers = new Map(order.map((n, i) => [n, i]))
-  const edge = (node: Node, consumer: Node): string => `${numbers.get(node)}>${numbers.get(consumer)}`
+  // by consumer, the nodes that are computed where it reads them
+  const within = new Map<Node, Set<Node>>(order.map(n => [n, new Set()]))
+  const inlined = (node: Node, consumer: Node): boolean => within.get(consumer)?.has(node) === true
   const anchors = new Map<Node, Applied>()
   const landings = new Map<Node, (index: readonly Expr[]) => readonly Expr[]>()
   const landing = (node: Node) => landings.get(node) ?? ((index: readonly Expr[]) => index)
@@ -149,12 +155,11 @@ export const fuse = (outputs: readonly Node[], maxReads: number, apart: Readonly
       const before = landing(chosen)
       anchors.set(node, anchors.get(chosen) ?? (chosen as Applied))
       landings.set(node, moves === undefined ? before : index => moves(before(index)))
-      edges.add(edge(chosen, node))
+      within.get(node)?.add(chosen)
     }
     const bound = new Set<Node>()
     for (const input of new Set(node.inputs)) {
-      const at = edge(input, node)
-      if (edges.has(at)) {
+      if (inlined(input, node)) {
         for (const leaf of leavesOf(input)) bound.add(leaf)
         continue
       }
@@ -163,7 +168,7 @@ export const fuse = (outputs: readonly Node[], maxReads: number, apart: Readonly
         isConstant(input) ||
         (isEach(input) && !anchors.has(input) && worthInlining(input, node, own, sites, bound))
       ) {
-        edges.add(at)
+        within.get(node)?.add(input)
         for (const leaf of leavesOf(input)) bound.add(leaf)
       } else bound.add(input)
     }
@@ -171,7 +176,7 @@ export const fuse = (outputs: readonly Node[], maxReads: number, apart: Readonly
     if (reads !== undefined)
       works.set(
         node,
-        workOf(reads.value, n => (edges.has(edge(n, node)) ? (works.get(n) ?? nothing) : { arithmetic: 0, loads: 1 })),
+        workOf(reads.value, n => (inlined(n, node) ? (works.get(n) ?? nothing) : { arithmetic: 0, loads: 1 })),
       )
   }
 
@@ -203,12 +208,12 @@ export const fuse = (outputs: readonly Node[], maxReads: number, apart: Readonly
   const kept = (node: Node): boolean => {
     if (isConstant(node)) return isOutput.has(node)
     if (isOutput.has(node) || node.role !== 'applied') return true
-    return [...(users.get(node) ?? [])].some(u => !edges.has(edge(node, u)))
+    return [...(users.get(node) ?? [])].some(u => !inlined(node, u))
   }
   return {
     order,
     form,
-    inlined: (node, consumer) => edges.has(edge(node, consumer)),
+    inlined,
     anchor: node => anchors.get(node),
     landing,
     kept,

@@ -15,6 +15,7 @@ import {
 } from '../graph/index.ts'
 import { size, type Dim } from '../shape/index.ts'
 import { onceForAlike, textOf } from './equality.ts'
+import { formsOnce } from './forms.ts'
 import { fuse, type Fusion } from './fuse.ts'
 import { changeKernel, eachKernel } from './kernel-each.ts'
 import { reduceKernel } from './kernel-reduce.ts'
@@ -39,11 +40,12 @@ export const lower = (outputs: Outputs, options: LowerOptions): Lowered => {
   const { profile, next = [], weights = 'f32' } = options
   const names = isTensor(outputs) ? ['output'] : Object.keys(outputs)
   const tensors = outputList(outputs)
-  const wanted = simplify([...tensors, ...next.map(([, n]) => n), ...next.map(([s]) => s)].map(nodeOf), profile)
+  const forms = formsOnce()
+  const wanted = simplify([...tensors, ...next.map(([, n]) => n), ...next.map(([s]) => s)].map(nodeOf), forms, profile)
   const results = wanted.slice(0, tensors.length + next.length)
   // one binding each for the output and the named sizes
   const updated = results.slice(tensors.length)
-  const fusion = fuse(results, profile.maxStorageBuffers - 2, new Set(updated))
+  const fusion = fuse(results, forms, profile.maxStorageBuffers - 2, new Set(updated))
   const roots = fusion.order.filter(node => fusion.kept(node) && (node.role === 'applied' || isFilled(node)))
   const olds = wanted.slice(results.length)
   const pairs = updated.map((node, k) => [node, olds[k] as Node] as const)

@@ -4,7 +4,8 @@
  */
 import { nodeOf, rewrite, type Node } from '../graph/index.ts'
 import type { KernelDevice } from '../form/index.ts'
-import { formOf, meaningOf } from './forms.ts'
+import { settingsOf } from './equality.ts'
+import type { Forms } from './forms.ts'
 
 /** One node for one key: nodes that are equal by op, attributes and inputs become the same object. */
 const unifier = (): ((node: Node) => Node) => {
@@ -16,32 +17,25 @@ const unifier = (): ((node: Node) => Node) => {
     numbers.set(node, numbers.size)
     return numbers.size - 1
   }
-  const keyOf = (node: Node): string => {
-    const shape = node.shape.join(',')
-    if (node.role === 'constant') return `constant ${node.kind} [${shape}] ${String(node.value)}`
-    if (node.role !== 'applied') return `${node.role} ${node.name}`
-    return `${node.op.name} [${shape}] ${JSON.stringify(node.attrs)} ${node.inputs.map(numberOf).join(' ')}`
-  }
   return node => {
-    const key = keyOf(node)
+    const key = [settingsOf(node), ...node.inputs.map(numberOf)].join(' ')
     const known = byKey.get(key)
-    if (known !== undefined && (known.role !== 'applied' || node.role !== 'applied' || known.op === node.op))
-      return known
+    if (known !== undefined) return known
     byKey.set(key, node)
     return node
   }
 }
 
 /** The compiled graph for these outputs: for every output the node that stands for it. */
-export const simplify = (outputs: readonly Node[], device: KernelDevice): readonly Node[] => {
+export const simplify = (outputs: readonly Node[], forms: Forms, device: KernelDevice): readonly Node[] => {
   const unify = unifier()
   const to = rewrite(outputs, node => {
     if (node.role !== 'applied') return unify(node)
     const simpler = node.op.simplify?.(node, node.attrs)
     if (simpler !== undefined) return nodeOf(simpler)
-    const form = formOf(node)
+    const form = forms.formOf(node)
     const fits = form !== undefined && (form.form !== 'kernel' || form.fits?.(device) !== false)
-    return fits ? unify(node) : meaningOf(node)
+    return fits ? unify(node) : forms.meaningOf(node)
   })
   return outputs.map(o => to.get(o) as Node)
 }

@@ -2,23 +2,29 @@
 import type { AnyTensor, Node } from './tensor.ts'
 import { nodeOf } from './tensor.ts'
 
-/** Inputs before their users, each node once. */
-export const topological = (outputs: readonly AnyTensor[]): readonly Node[] => {
+/** Inputs before their users, each node once; `known` nodes, and what is behind them alone, are left out. */
+export const topological = (
+  outputs: readonly AnyTensor[],
+  known: Pick<ReadonlySet<Node>, 'has'> = new Set(),
+): readonly Node[] => {
   const order: Node[] = []
   const seen = new Set<Node>()
   const stack: { node: Node; next: number }[] = []
   for (const output of outputs) {
-    if (!seen.has(nodeOf(output))) push(nodeOf(output))
+    if (isNew(nodeOf(output))) push(nodeOf(output))
     while (stack.length > 0) {
       const top = stack[stack.length - 1] as { node: Node; next: number }
       const child = top.node.inputs[top.next++]
       if (child === undefined) {
         order.push(top.node)
         stack.pop()
-      } else if (!seen.has(child)) push(child)
+      } else if (isNew(child)) push(child)
     }
   }
   return order
+  function isNew(node: Node): boolean {
+    return !seen.has(node) && !known.has(node)
+  }
   function push(node: Node): void {
     seen.add(node)
     stack.push({ node, next: 0 })

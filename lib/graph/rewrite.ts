@@ -10,7 +10,7 @@ export const rewrite = (outputs: readonly Node[], step: (node: Node) => Node): R
   const to = new Map<Node, Node>()
   const done = new Set<Node>()
   const visit = (roots: readonly Node[]): void => {
-    for (const node of topological(roots)) if (!to.has(node)) to.set(node, settle(node))
+    for (const node of topological(roots, to)) to.set(node, settle(node))
   }
   const settle = (node: Node): Node => {
     if (done.has(node)) return node

@@ -25,31 +25,57 @@ const normal = (ts: readonly Term[]): Term[] => {
 const err = (m: string): string => `✗ ${m}`
 export const isError = (d: Dim): d is string => typeof d === 'string' && d.startsWith('✗')
 const inner = (d: Dim): string => String(d).replaceAll(' + ', '+').replaceAll('*', '·')
-/** A function of two sizes that passes errors on. Its type says what tsc computes for the same two sizes. */
-const lift = <F>(f: (a: Dim, b: Dim) => Dim): F =>
-  ((a: Dim, b: Dim): Dim => (isError(a) ? a : isError(b) ? b : f(a, b))) as F
+/** results that a function remembers at most */
+const most = 4096
+/** The same function, which remembers: a graph asks for a few sums and products of its names thousands of times. */
+const remembering = (f: (a: Dim, b: Dim) => Dim): ((a: Dim, b: Dim) => Dim) => {
+  const known = new Map<string, Dim>()
+  return (a, b) => {
+    const key = `${a};${b}`
+    const before = known.get(key)
+    if (before !== undefined) return before
+    if (known.size >= most) known.clear()
+    const made = f(a, b)
+    known.set(key, made)
+    return made
+  }
+}
+/**
+ * A function of two sizes that passes errors on: `ofNumbers` of two literal ones, `ofNames` where a name is among them. Its type says
+ * what tsc computes for the same two sizes.
+ */
+const lift = <F>(ofNumbers: (a: number, b: number) => Dim, ofNames: (a: Dim, b: Dim) => Dim): F => {
+  const f = remembering(ofNames)
+  return ((a: Dim, b: Dim): Dim => {
+    if (typeof a === 'number' && typeof b === 'number') return ofNumbers(a, b)
+    return isError(a) ? a : isError(b) ? b : f(a, b)
+  }) as F
+}
 
-export const add = lift<<const A extends Dim, const B extends Dim>(a: A, b: B) => Add<A, B>>((a, b) =>
-  print(normal([...parse(a), ...parse(b)])),
+export const add = lift<<const A extends Dim, const B extends Dim>(a: A, b: B) => Add<A, B>>(
+  (a, b) => a + b,
+  (a, b) => print(normal([...parse(a), ...parse(b)])),
 )
-export const mul = lift<<const A extends Dim, const B extends Dim>(a: A, b: B) => Mul<A, B>>((a, b) =>
-  print(
-    normal(
-      parse(a).flatMap(([ca, ma]) =>
-        parse(b).map(([cb, mb]): Term => [ca * cb, [...factors(ma), ...factors(mb)].sort().join('*')]),
+export const mul = lift<<const A extends Dim, const B extends Dim>(a: A, b: B) => Mul<A, B>>(
+  (a, b) => a * b,
+  (a, b) =>
+    print(
+      normal(
+        parse(a).flatMap(([ca, ma]) =>
+          parse(b).map(([cb, mb]): Term => [ca * cb, [...factors(ma), ...factors(mb)].sort().join('*')]),
+        ),
       ),
     ),
-  ),
 )
 export const sum = (ds: readonly Dim[]): Dim => ds.reduce<Dim>(add, 0)
 export const prod = (ds: readonly Dim[]): Dim => ds.reduce<Dim>(mul, 1)
-export const sub = lift<<const A extends Dim, const B extends Dim>(a: A, b: B) => Sub<A, B>>((a, b) => {
-  const ts = normal([...parse(a), ...parse(b).map(([c, m]): Term => [-c, m])])
-  if (ts.every(([c]) => c > 0)) return print(ts)
-  return typeof a === 'number' && typeof b === 'number'
-    ? err(`${a} - ${b} is negative`)
-    : `sub(${inner(a)},${inner(b)})`
-})
+export const sub = lift<<const A extends Dim, const B extends Dim>(a: A, b: B) => Sub<A, B>>(
+  (a, b) => (a < b ? err(`${a} - ${b} is negative`) : a - b),
+  (a, b) => {
+    const ts = normal([...parse(a), ...parse(b).map(([c, m]): Term => [-c, m])])
+    return ts.every(([c]) => c > 0) ? print(ts) : `sub(${inner(a)},${inner(b)})`
+  },
+)
 const divTerms = (a: Dim, b: Dim): Dim | undefined => {
   const [d, ...more] = parse(b)
   if (d === undefined || more.length > 0) return undefined
@@ -66,19 +92,22 @@ const divTerms = (a: Dim, b: Dim): Dim | undefined => {
   }
   return print(out)
 }
-export const div = lift<<const A extends Dim, const B extends Dim>(a: A, b: B) => Div<A, B>>((a, b) => {
-  if (typeof a === 'number' && typeof b === 'number')
-    return b === 0 ? err('division by 0') : a % b === 0 ? a / b : err(`${a} is not divisible by ${b}`)
-  if (b === 1) return a
-  if (a === b) return 1
-  return divTerms(a, b) ?? `div(${inner(a)},${inner(b)})`
-})
-export const floorDiv = lift<<const A extends Dim, const B extends Dim>(a: A, b: B) => FloorDiv<A, B>>((a, b) => {
-  if (typeof a === 'number' && typeof b === 'number') return b === 0 ? err('division by 0') : Math.floor(a / b)
-  if (b === 1) return a
-  const q = div(a, b)
-  return typeof q === 'string' && q.startsWith('div(') ? `floor(${inner(a)},${inner(b)})` : q
-})
+export const div = lift<<const A extends Dim, const B extends Dim>(a: A, b: B) => Div<A, B>>(
+  (a, b) => (b === 0 ? err('division by 0') : a % b === 0 ? a / b : err(`${a} is not divisible by ${b}`)),
+  (a, b) => {
+    if (b === 1) return a
+    if (a === b) return 1
+    return divTerms(a, b) ?? `div(${inner(a)},${inner(b)})`
+  },
+)
+export const floorDiv = lift<<const A extends Dim, const B extends Dim>(a: A, b: B) => FloorDiv<A, B>>(
+  (a, b) => (b === 0 ? err('division by 0') : Math.floor(a / b)),
+  (a, b) => {
+    if (b === 1) return a
+    const q = div(a, b)
+    return typeof q === 'string' && q.startsWith('div(') ? `floor(${inner(a)},${inner(b)})` : q
+  },
+)
 export const conv = (h: Dim, k: number, s = 1, p = 0): Dim => {
   if (isError(h)) return h
   if (typeof h === 'number')
