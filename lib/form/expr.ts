@@ -101,6 +101,16 @@ const arith = (op: '+' | '-' | '*' | '/' | '%', a: Expr, b: Expr): Expr => {
   if (op === '+' && is(a, 0)) return b
   if ((op === '*' || op === '/') && is(b, 1)) return a
   if (op === '*' && is(a, 1)) return b
+  if ((op === '+' || op === '-') && isNumber(b)) {
+    // x + 1 - 3 is x - 2, and x + -2 is x - 2
+    const inner = a.e === 'arith' && (a.op === '+' || a.op === '-') && isNumber(a.b) ? a : undefined
+    const before = inner === undefined ? 0 : fold[inner.op](0, (inner.b as { value: number }).value)
+    const total = fold[op](before, b.value)
+    if (inner !== undefined || b.value < 0)
+      return total < 0
+        ? { e: 'arith', op: '-', a: inner?.a ?? a, b: literal(-total, 'index') }
+        : plus(inner?.a ?? a, total)
+  }
   if (op === '*' && (is(a, 0) || is(b, 0))) return literal(0, 'index')
   if (op === '%' && is(b, 1)) return literal(0, 'index')
   if (op === '+') {
@@ -170,6 +180,25 @@ export const unravel = (position: Expr, shape: readonly Dim[]): readonly Expr[] 
   return index
 }
 
+/** The expressions that an expression is made of. */
+export const partsOf = (x: Expr): readonly Expr[] => {
+  switch (x.e) {
+    case 'load':
+      return x.index
+    case 'arith':
+    case 'compare':
+    case 'and':
+      return [x.a, x.b]
+    case 'select':
+      return [x.cond, x.yes, x.no]
+    case 'convert':
+      return [x.x]
+    case 'wgsl':
+      return x.holes
+    default:
+      return []
+  }
+}
 /** The kind of what an expression gives. */
 export const kindOf = (x: Expr): Kind => {
   switch (x.e) {

@@ -10,6 +10,9 @@ import { Block, type Text } from '../wgsl.ts'
 
 export interface Problem {
   readonly context: KernelContext
+  /** the contraction as its op says it, for schedules that look at its axes one by one */
+  readonly anchor: Applied
+  readonly form: Contract
   readonly batch: Dim
   readonly m: Dim
   readonly n: Dim
@@ -46,6 +49,8 @@ const arrange = (context: KernelContext, anchor: Applied, form: Contract, exchan
   const [batch, m, n, k] = [form.batch, mShape, nShape, form.k].map(s => size.prod(s)) as [Dim, Dim, Dim, Dim]
   return {
     context,
+    anchor,
+    form,
     batch,
     m,
     n,
@@ -53,7 +58,7 @@ const arrange = (context: KernelContext, anchor: Applied, form: Contract, exchan
     a: exchange ? b : a,
     b: exchange ? a : b,
     value,
-    position: positionIn(root, index),
+    position: positionIn(context, index),
     elementOfA: (batchAt, mAt, kAt) => {
       const at = [unravel(batchAt, form.batch), unravel(mAt, mShape), unravel(kAt, form.k)] as const
       return exchange ? form.b(load, ...at) : form.a(load, ...at)
