@@ -109,8 +109,8 @@ const rebound = (kernel: KernelSource, from: readonly Node[], to: readonly Node[
   }
 }
 
-/** Something with a kernel for every root, made once for all that are alike. */
-export const onceForAlike = <K extends { readonly source: KernelSource }>(
+/** Something with the kernels of every root, made once for all that are alike. */
+export const onceForAlike = <K extends { readonly sources: readonly KernelSource[] }>(
   plan: Plan,
   make: (root: Node) => K,
 ): ((root: Node) => K) => {
@@ -118,7 +118,8 @@ export const onceForAlike = <K extends { readonly source: KernelSource }>(
   return root => {
     const { key, leaves } = structureOf(plan, root)
     const like = done.get(key)
-    if (like !== undefined) return { ...like.made, source: rebound(like.made.source, like.leaves, leaves) }
+    if (like !== undefined)
+      return { ...like.made, sources: like.made.sources.map(source => rebound(source, like.leaves, leaves)) }
     const made = make(root)
     done.set(key, { made, leaves })
     return made

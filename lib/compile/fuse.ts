@@ -96,11 +96,19 @@ const repetition = (node: Node, consumer: Node, sites: number): number => {
 const maxPrice = 48
 const recomputeBudget = 6
 
-/** Decides for the whole graph. `maxReads` is how many buffers one kernel may read; nodes that stand `apart` are always memory. */
+/** What one kernel may bind at most: buffers that it reads, and elements of one buffer. */
+export interface Bindable {
+  readonly reads: number
+  readonly elements: number
+}
+/** Bindings that a node takes: a buffer that is too large for one takes several. */
+const bindingsOf = (node: Node, { elements: most }: Bindable): number =>
+  Math.max(1, Math.ceil((elements(node) ?? 0) / most))
+/** Decides for the whole graph. Nodes that stand `apart` are always memory. */
 export const fuse = (
   outputs: readonly Node[],
   { formOf }: Forms,
-  maxReads: number,
+  most: Bindable,
   apart: ReadonlySet<Node> = new Set(),
 ): Fusion => {
   const order = topological(outputs)
@@ -133,7 +141,8 @@ export const fuse = (
     const own = form(node)
     if (own.form === 'kernel') continue
     const reads = own.form === 'each' ? readsOf(node, own) : undefined
-    const moves = own.form === 'each' ? own.moves : undefined
+    // what is too large to bind is written in parts, each of which must lie together
+    const moves = own.form === 'each' && (elements(node) ?? 0) <= most.elements ? own.moves : undefined
     // the result of the last anchor that this node reads element by element and alone: it is computed there
     const candidates = (reads?.of ?? []).filter(r => {
       const through = anchors.get(r.node) ?? r.node
@@ -189,8 +198,9 @@ export const fuse = (
   ): boolean {
     const work = works.get(input) ?? nothing
     const cost = price(work)
-    const together = new Set([...bound, ...leavesOf(input)]).size
-    if (together + consumer.inputs.length > maxReads || cost > maxPrice || apart.has(input)) return false
+    const read = new Set([...bound, ...leavesOf(input)])
+    const together = [...read].reduce((sum, leaf) => sum + bindingsOf(leaf, most), 0)
+    if (together + consumer.inputs.length > most.reads || cost > maxPrice || apart.has(input)) return false
     if (work.arithmetic === 0 && work.loads <= 1) return true
     // a contraction reads each element many times, and its fast kernels want plain memory
     if (into.form === 'contract') return false

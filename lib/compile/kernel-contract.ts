@@ -6,4 +6,4 @@ import { fastest } from './contract/schedules.ts'
 import type { KernelContext, KernelSource } from './kernel.ts'
 
 export const contractKernel = (context: KernelContext, anchor: Applied, form: Contract): KernelSource =>
-  fastest(problemsOf(context, anchor, form))
+  fastest(problemsOf(context, anchor, form), context.like)

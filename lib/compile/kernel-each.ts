@@ -1,5 +1,5 @@
 /** The kernel of a node that is computed element by element: one lane makes four consecutive numbers where that reads memory well. */
-import { axis, unravel, type Each } from '../form/index.ts'
+import { axis, plus, unravel, type Each } from '../form/index.ts'
 import type { Applied } from '../graph/index.ts'
 import { size } from '../shape/index.ts'
 import {
@@ -21,9 +21,10 @@ const elementwiseTeam = (profile: KernelContext['profile']): readonly [number, n
 ]
 
 export const eachKernel = (context: KernelContext): KernelSource => {
-  const { fusion, root, profile } = context
-  const count = size.prod(root.shape)
-  const value = elementOf(fusion, root, unravel(axis('i', count), root.shape), undefined)
+  const { fusion, root, profile, part } = context
+  const count = part?.count ?? size.prod(root.shape)
+  const index = unravel(plus(axis('i', count), part?.first ?? 0), root.shape)
+  const value = elementOf(fusion, root, index, undefined)
   const [lanes, units] = elementwiseTeam(profile)
   const attempt = (four: boolean) => {
     const per = lanes * units * (four ? 4 : 1)
@@ -73,7 +74,7 @@ export const changeKernel = (
     const block = new Block(module, { axis: () => 'i' })
     const [when, at, value] = block.print(
       change.when(load, index),
-      positionIn(node, change.place(load, index)),
+      positionIn(context, change.place(load, index)),
       change.value(load, index),
     ) as [Text, Text, Text]
     const body = `@compute @workgroup_size(${lanes})

@@ -139,14 +139,14 @@ const print = (context: KernelContext, anchor: Applied, form: Reduce, team: Team
         value: finish.value(folded, load, rowIndex),
       })
       const block = new Block(module, { axis: axes, folded: foldedText })
-      const [made, at] = block.print(value, positionIn(root, landed)) as [Text, Text]
+      const [made, at] = block.print(value, positionIn(context, landed)) as [Text, Text]
       const store = [...block.lines, `y[${at.text}] = ${stored(made, false)};`]
       lines.push(...(team.meet === 'alone' ? store : ['if (lane == 0) {', indent(store), '}']))
     } else {
       const index = fusion.landing(root)(finish.place(rowIndex, columnIndex))
       const value = elementOf(fusion, root, index, { anchor, value: finish.value(folded, load, rowIndex, columnIndex) })
       const block = new Block(module, { axis: axes, folded: foldedText, ...(four ? { four: 'column' } : {}) }, 'w')
-      const [made, at] = block.print(value, positionIn(root, index)) as [Text, Text]
+      const [made, at] = block.print(value, positionIn(context, index)) as [Text, Text]
       wide = four && at.spread === 'linear' && at.aligned
       lines.push(loop([...block.lines, ...storeAt(made, at, wide, four)]))
     }

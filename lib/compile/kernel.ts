@@ -7,6 +7,7 @@ import type { Dim } from '../shape/index.ts'
 import { isPacking } from './contract/packing.ts'
 import type { Fusion } from './fuse.ts'
 import type { DeviceProfile } from './pass.ts'
+import { countedFrom, type Slice } from './slices.ts'
 import { halvesHelper, Module, type Read } from './wgsl.ts'
 
 /** A kernel as text, before it is bound to buffers. */
@@ -20,6 +21,11 @@ export interface KernelSource {
   readonly sizes: readonly Dim[]
   readonly grid: readonly [Dim, Dim, Dim]
   readonly features: readonly GPUFeatureName[]
+  /** where it computes a part of its root (slices.ts): the slice that it writes, and its share of the work */
+  readonly write?: Slice
+  readonly share?: number
+  /** how it goes about it, where there was a choice */
+  readonly schedule?: string
 }
 export interface KernelContext {
   readonly fusion: Fusion
@@ -28,6 +34,10 @@ export interface KernelContext {
   readonly storageOf: (node: Node) => 'f32' | 'i32' | 'f16'
   /** is it computed from weights alone, before the first run? */
   readonly isFixed: (node: Node) => boolean
+  /** the elements of the root that it computes and binds, where it is a part of a kernel (slices.ts) */
+  readonly part?: Slice
+  /** the schedule of the whole kernel, which a part takes too, so that it adds in the same order */
+  readonly like?: string | undefined
   /** the state that the root is written over; a kernel that knows of it says how it is bound */
   readonly over?: { readonly node: Node; readonly wide: boolean } | undefined
 }
@@ -92,7 +102,7 @@ const reserved = new Set([
 ])
 
 /**
- * Prints a module twice: once to learn which buffers are read one number at a time, then for good. `images` are the nodes that it reads
+ * Prints a module twice: once to learn which buffers are read one number at a time, and where, then for good. `images` are the nodes that it reads
  * from their images instead of their buffers.
  */
 export const printModule = (
@@ -105,15 +115,10 @@ export const printModule = (
   },
   images: ReadonlySet<Node> = new Set(),
 ): KernelSource => {
-  const make = (narrow: ReadonlySet<Node>): Module =>
-    new Module(
-      bufferName,
-      { storageOf: context.storageOf, maxBinding: context.profile.maxBinding, images, over: context.over },
-      narrow,
-    )
-  const draft = make(new Set())
+  const memory = { storageOf: context.storageOf, maxBinding: context.profile.maxBinding, images, over: context.over }
+  const draft = new Module(bufferName, memory)
   print(draft)
-  const module = make(draft.narrow)
+  const module = new Module(bufferName, { ...memory, slices: draft.slices }, draft.narrow)
   const { body, output, grid, enable = [] } = print(module)
   const head = module.head({ kind: context.root.kind, wide: output.wide }, { enable })
   const halves = body.includes('halves(') ? `${halvesHelper}\n` : ''
@@ -139,5 +144,6 @@ export const indent = (lines: readonly string[], by = '  '): string =>
         .join('\n'),
     )
     .join('\n')
-/** Where an index of the root stands in its buffer. */
-export const positionIn = (node: Node, index: readonly Expr[]): Expr => rowMajor(index, node.shape)
+/** Where an index of the root stands in what the kernel binds of its buffer. */
+export const positionIn = ({ root, part }: KernelContext, index: readonly Expr[]): Expr =>
+  countedFrom(rowMajor(index, root.shape), part?.first ?? 0)

@@ -26,6 +26,7 @@ import { wholeKernel } from './kernel-whole.ts'
 import { bufferName, type KernelContext, type KernelSource } from './kernel.ts'
 import type { BufferPlan, DeviceProfile, Lowered, Pass, Storage } from './pass.ts'
 import { shareKernels } from './share.ts'
+import { inParts } from './slices.ts'
 import { simplify } from './simplify.ts'
 
 export interface LowerOptions {
@@ -43,9 +44,10 @@ export const lower = (outputs: Outputs, options: LowerOptions): Lowered => {
   const forms = formsOnce()
   const wanted = simplify([...tensors, ...next.map(([, n]) => n), ...next.map(([s]) => s)].map(nodeOf), forms, profile)
   const results = wanted.slice(0, tensors.length + next.length)
-  // one binding each for the output and the named sizes
   const updated = results.slice(tensors.length)
-  const fusion = fuse(results, forms, profile.maxStorageBuffers - 2, new Set(updated))
+  // one binding each for the output and the named sizes
+  const most = { reads: profile.maxStorageBuffers - 2, elements: Math.floor(profile.maxBinding / 4) }
+  const fusion = fuse(results, forms, most, new Set(updated))
   const roots = fusion.order.filter(node => fusion.kept(node) && (node.role === 'applied' || isFilled(node)))
   const olds = wanted.slice(results.length)
   const pairs = updated.map((node, k) => [node, olds[k] as Node] as const)
@@ -72,38 +74,40 @@ export const lower = (outputs: Outputs, options: LowerOptions): Lowered => {
   const known = (node: Node): string =>
     `${bufferName(node)} ${node.kind} ${storageOf(node)} ${isFixed(node)} [${node.shape.join()}]`
   const computed = onceForAlike({ fusion, known, over: root => over.get(root) }, root => {
-    const source = kernelOf({ fusion, profile, root, storageOf, isFixed }, over.get(root))
-    const touched = [...new Set([...source.reads.map(r => r.node), root])]
+    const context = { fusion, profile, root, storageOf, isFixed }
+    const state = over.get(root)
+    const sources = state === undefined ? inParts(context, kernelOf) : [kernelOver(context, state)]
+    const touched = [...new Set([...sources.flatMap(s => s.reads.map(r => r.node)), root])]
     const bytes = size.mul(4, size.sum(touched.map(n => size.prod(n.shape))))
-    return { source, label: labelOf(fusion, root), flops: flopsOf(fusion, root), bytes }
+    return { sources, label: labelOf(fusion, root), flops: flopsOf(fusion, root), bytes }
   })
   const emit = (node: Node): void => {
     // nothing to compute: an axis of length 0 would only divide by it
     if (size.prod(node.shape) === 0) return
-    const { source, label, flops, bytes } = computed(node)
-    for (const packed of source.packed ?? []) {
+    const { sources, label, flops, bytes } = computed(node)
+    for (const packed of sources.flatMap(source => source.packed ?? [])) {
       const key = packingKey(packed)
       if (packings.has(key)) continue
       packings.set(key, packed)
       emit(packed)
     }
-    const pass: Pass = {
+    const made = sources.map(({ wgsl, reads, write, share = 1, sizes, grid, features }): Pass => ({
       label,
       path: node.origin.path,
-      wgsl: source.wgsl,
-      reads: source.reads.map(({ node: n, slice, image }) => ({
+      wgsl,
+      reads: reads.map(({ node: n, slice, image }) => ({
         buffer: bufferOf(canonical(n)),
         ...(slice === undefined ? {} : { slice }),
         ...(image === undefined ? {} : { image }),
       })),
-      write: { buffer: bufferOf(node) },
-      sizes: source.sizes,
-      grid: source.grid,
-      features: source.features,
-      flops,
-      bytes,
-    }
-    ;(isFixed(node) ? prepare : passes).push(pass)
+      write: { buffer: bufferOf(node), ...(write === undefined ? {} : { slice: write }) },
+      sizes,
+      grid,
+      features,
+      flops: shareOf(share, flops),
+      bytes: shareOf(share, bytes),
+    }))
+    ;(isFixed(node) ? prepare : passes).push(...made)
   }
   // an operand packed for a kernel: equal packings of the same nodes are made once
   const ids = new Map<Node, number>()
@@ -156,11 +160,15 @@ const planBuffer = (node: Node, id: number, fixed: boolean, weights: 'f32' | 'f1
   return { ...base, label, storage: plainStorage(node.kind), holds: { what: fixed ? 'prepared' : 'work' } }
 }
 
-const kernelOf = (context: KernelContext, over: Node | undefined): KernelSource => {
+/** The kernel of a root that is written over a state. */
+const kernelOver = (context: KernelContext, state: Node): KernelSource => {
   const { fusion, root } = context
-  const change = over === undefined ? undefined : changeOf(fusion, root)
+  const change = changeOf(fusion, root)
   if (change !== undefined) return changeKernel(context, root as Applied, change)
-  if (over !== undefined) return eachKernel({ ...context, over: { node: over, wide: false } })
+  return eachKernel({ ...context, over: { node: state, wide: false } })
+}
+const kernelOf = (context: KernelContext): KernelSource => {
+  const { fusion, root } = context
   const anchor = fusion.anchor(root) ?? (root.role === 'applied' ? root : undefined)
   if (anchor === undefined) return eachKernel(context)
   const form = fusion.form(anchor)
@@ -176,6 +184,8 @@ const kernelOf = (context: KernelContext, over: Node | undefined): KernelSource 
   }
 }
 
+/** The share of a part in all the work of its root. */
+const shareOf = (share: number, work: Dim): Dim => (typeof work === 'number' ? Math.round(share * work) : work)
 const labelOf = (fusion: Fusion, root: Node): string => {
   const names = inside(fusion, root).map(n => n.op.name)
   const counted = [...new Set(names)]

@@ -8,6 +8,7 @@ import { rowMajor } from '../form/index.ts'
 import type { Kind, Node } from '../graph/index.ts'
 import type { Dim } from '../shape/index.ts'
 import { imageFormat, imageWidth, type ImageFormat } from './images.ts'
+import { countedFrom, join, sliceOf, spanOf, type Slice, type Span } from './slices.ts'
 
 export interface Text {
   readonly text: string
@@ -29,6 +30,8 @@ export class Module {
   /** buffers that some load reads one number at a time; known from the first printing */
   readonly narrow = new Set<Node>()
   private readonly known: ReadonlySet<Node>
+  /** of buffers too large to bind, which elements loads reach; undefined where that is not known */
+  private readonly reach = new Map<Node, Span | undefined>()
   private readonly memory: Memory
 
   constructor(nameOf: (node: Node) => string, memory: Memory, narrow: ReadonlySet<Node> = new Set()) {
@@ -40,6 +43,8 @@ export class Module {
   get reads(): readonly Read[] {
     return [...this.buffers.keys()].flatMap((node): Read[] => {
       if (this.memory.images?.has(node) === true) return [{ node, image: true }]
+      const slice = this.memory.slices?.get(node)
+      if (slice !== undefined) return [{ node, slice }]
       const { windows, size } = windowsOf(node, this.memory)
       if (windows === 1) return [{ node }]
       const total = node.shape.reduce<number>((n, d) => n * Number(d), 1)
@@ -61,7 +66,12 @@ export class Module {
    * The name of a buffer in the text, and how one of its elements is read: a vector of four where it is `wide`, as it always is where the
    * buffer is read from its image.
    */
-  buffer(node: Node): { name: string; wide: boolean; storage: 'f32' | 'i32' | 'f16'; at: (i: string) => string } {
+  buffer(node: Node): ReturnType<Module['loaded']> {
+    this.reach.set(node, undefined)
+    return this.loaded(node)
+  }
+  /** The same for a load whose offset is told to `reaches`. */
+  loaded(node: Node): { name: string; wide: boolean; storage: 'f32' | 'i32' | 'f16'; at: (i: string) => string } {
     if (node === this.memory.over?.node)
       return { name: 'y', wide: this.memory.over.wide, storage: 'f32', at: i => `y[${i}]` }
     let found = this.buffers.get(node)
@@ -71,6 +81,25 @@ export class Module {
     const { name } = found
     const whole = !image && windowsOf(node, this.memory).windows === 1
     return { ...found, storage: this.memory.storageOf(node), at: i => (whole ? `${name}[${i}]` : `${name}_at(${i})`) }
+  }
+  /** Notes where a load reads a buffer, for the slice of it that has to be bound. */
+  reaches(node: Node, offset: Expr): void {
+    if (windowsOf(node, this.memory).windows === 1) return
+    const [before, span] = [this.reach.get(node), spanOf(offset)]
+    if (!this.reach.has(node)) this.reach.set(node, span)
+    else this.reach.set(node, before && span && join(before, span))
+  }
+  /** Of the buffers that are too large to bind, those of which a slice will do. */
+  get slices(): ReadonlyMap<Node, Slice> {
+    const { storageOf, maxBinding } = this.memory
+    const found = [...this.reach].map(
+      ([node, span]) => [node, sliceOf(node, storageOf(node), span, maxBinding)] as const,
+    )
+    return new Map(found.flatMap(([node, slice]) => (slice === undefined ? [] : [[node, slice]])))
+  }
+  /** the element of a buffer that is the first of what is bound */
+  firstOf(node: Node): number {
+    return this.memory.slices?.get(node)?.first ?? 0
   }
   private unique(name: string): string {
     const n = (this.names.get(name) ?? 0) + 1
@@ -127,6 +156,8 @@ export interface Memory {
   readonly maxBinding: number
   /** nodes that are read from their images */
   readonly images?: ReadonlySet<Node>
+  /** nodes of which only a slice is bound */
+  readonly slices?: ReadonlyMap<Node, Slice>
   /** a state that the output is written over, element by element, and whether it is bound as vectors of four */
   readonly over?: { readonly node: Node; readonly wide: boolean } | undefined
 }
@@ -138,6 +169,7 @@ export interface Read {
 }
 /** in how many windows of how many elements a buffer is bound */
 const windowsOf = (node: Node, memory: Memory): { windows: number; size: number } => {
+  if (memory.images?.has(node) === true || memory.slices?.has(node) === true) return { windows: 1, size: 0 }
   const bytes = memory.storageOf(node) === 'f16' ? 2 : 4
   const size = Math.floor(memory.maxBinding / 256) * (256 / bytes)
   const elements = node.shape.reduce<number>((n, d) => n * (typeof d === 'number' ? d : 1), 1)
@@ -225,7 +257,7 @@ export class Block {
       case 'folded':
         return `folded ${x.name}`
       case 'load':
-        return `load ${this.module.buffer(x.of).name} ${i(rowMajor(x.index, x.of.shape))}`
+        return `load ${this.module.loaded(x.of).name} ${i(rowMajor(x.index, x.of.shape))}`
       case 'arith':
       case 'compare':
         return `${x.op} ${i(x.a)} ${i(x.b)}`
@@ -267,7 +299,9 @@ export class Block {
   private offset(x: Expr & { e: 'load' }): Expr {
     const known = this.offsets.get(x)
     if (known !== undefined) return known
-    const made = rowMajor(x.index, x.of.shape)
+    const offset = rowMajor(x.index, x.of.shape)
+    this.module.reaches(x.of, offset)
+    const made = countedFrom(offset, this.module.firstOf(x.of))
     this.offsets.set(x, made)
     return made
   }
@@ -380,7 +414,7 @@ export class Block {
   }
 
   private load(node: Node, at: Text): Text {
-    const { at: read, wide, storage } = this.module.buffer(node)
+    const { at: read, wide, storage } = this.module.loaded(node)
     const made = (text: string, spread: Text['spread'], precedence: Text['precedence'] = 4): Text => ({
       text,
       precedence,

@@ -45,6 +45,7 @@ export const prepareWeights = async (
       [...pass.reads.filter(o => o.image !== true), pass.write].map(o => [o.buffer.id, i] as const),
     ),
   )
+  const lastWriter = new Map(prepare.map((pass, i) => [pass.write.buffer.id, i] as const))
   const images = imagesOf(prepare)
   const keptImages = new Set(imagesOf(passes).map(({ buffer }) => buffer.id))
   const pictured = new Set([...keptImages, ...images.map(({ buffer }) => buffer.id)])
@@ -106,7 +107,8 @@ export const prepareWeights = async (
       if (E.isLeft(steps)) return steps
       waiting.push(...steps.right)
       waitingBytes += plan.bytes[planner.positionOf(pass.write.buffer)]!
-      const written = await picture(pass.write.buffer)
+      const { buffer } = pass.write
+      const written = lastWriter.get(buffer.id) === i ? await picture(buffer) : E.right(undefined)
       if (E.isLeft(written)) return written
       const ran = waitingBytes > batchBytes ? await flush(i + 1) : E.right(undefined)
       if (E.isLeft(ran)) return ran

@@ -75,11 +75,15 @@ const seconds = (schedule: Schedule, problem: Problem): number => {
   return nanoseconds * 1e-9 * runs + schedule.compiling
 }
 
-/** The kernel of the arrangement and schedule that are estimated fastest. */
-export const fastest = (problems: readonly Problem[]): KernelSource => {
-  const choices = problems.flatMap(problem =>
-    schedules.filter(s => s.fits(problem)).map(schedule => ({ schedule, problem, cost: seconds(schedule, problem) })),
+/** The kernel of the arrangement and schedule that are estimated fastest; a part takes those of the whole, if it can. */
+export const fastest = (problems: readonly Problem[], like?: string): KernelSource => {
+  const choices = problems.flatMap((problem, k) =>
+    schedules
+      .filter(s => s.fits(problem))
+      .map(schedule => ({ name: `${schedule.name} ${k}`, schedule, problem, cost: seconds(schedule, problem) })),
   )
-  const { schedule, problem } = choices.reduce((best, choice) => (choice.cost < best.cost ? choice : best))
-  return schedule.make(problem)
+  const chosen =
+    choices.find(({ name }) => name === like) ??
+    choices.reduce((best, choice) => (choice.cost < best.cost ? choice : best))
+  return { ...chosen.schedule.make(chosen.problem), schedule: chosen.name }
 }
