@@ -15,6 +15,8 @@ export interface Merging {
   readonly fused: AnyTensor
   /** pooled features of the boxes, [boxes, E] */
   readonly features: AnyTensor
+  /** which boxes there are, [boxes], where pictures of a batch have different numbers of them; all unless said */
+  readonly known?: AnyTensor | undefined
 }
 export interface Merged {
   /** what the projector reads */
@@ -24,10 +26,10 @@ export interface Merged {
 }
 export type BoxMerging = (m: Merging) => Merged
 
-const answered = (x: AnyTensor, memory: AnyTensor): Loose =>
+const answered = (x: AnyTensor, memory: AnyTensor, known?: AnyTensor): Loose =>
   loosely(() => add)()(
     x,
-    scope('box_fuse_module', (...asked: Loose[]) => named('A')(askMemory('key')(asked[0]!, asked[1]!)))(
+    scope('box_fuse_module', (...asked: Loose[]) => named('A')(askMemory('key')(asked[0]!, asked[1]!, known)))(
       x as Loose,
       memory as Loose,
     ),
@@ -38,7 +40,9 @@ export const noBoxes = (({ fused }) => ({ map: fused })) satisfies BoxMerging
 /** Object tokens after the picture's. */
 export const concatBoxes = (({ fused, features }) => ({ map: fused, objects: features })) satisfies BoxMerging
 /** F-to-B: every token of the fused map asks the boxes. No object tokens. */
-export const mapAsksBoxes = (({ fused, features }) => ({ map: answered(fused, features) })) satisfies BoxMerging
+export const mapAsksBoxes = (({ fused, features, known }) => ({
+  map: answered(fused, features, known),
+})) satisfies BoxMerging
 /** B-to-F: every box asks the picture, `low` or `fused`; then object tokens after the picture's. */
 export const boxesAskMap = (memory: 'low' | 'fused') =>
   ((m: Merging) => ({ map: m.fused, objects: answered(m.features, m[memory]) })) satisfies BoxMerging

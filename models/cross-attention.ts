@@ -3,23 +3,37 @@
  * before each of query, key and value, no output projection. Source: dvlab-research/MGM:mgm/model/mgm_arch.py
  * (unified_resampler), whose names the checkpoints have.
  */
-import { lastSize, loosely, param, pipe, scope, type Dim, type Loose, type Shape, type Tensor } from '../lib/index.ts'
+import {
+  lastSize,
+  loosely,
+  param,
+  pipe,
+  scope,
+  type AnyTensor,
+  type Dim,
+  type Loose,
+  type Shape,
+  type Tensor,
+} from '../lib/index.ts'
 import { add, attention, einsum, layerNormalize, mul, rearrange, scale } from '../ops/index.ts'
 import { layerNorm, linear } from '../ops/layers/index.ts'
 
 /**
  * What x [..., N, C] finds in a memory [..., M, E]: [..., N, C]. Parameters `vlm_uni_{query,<key>,val}_projector.{0,1}`: the key
- * side is called `key` where boxes take part, `aux` in patch info mining.
+ * side is called `key` where boxes take part, `aux` in patch info mining. `known` [..., M] says which memories there are; all unless said.
  */
 export const askMemory =
   (key: 'key' | 'aux') =>
   <S extends Shape, N extends Dim, M extends Dim, C extends Dim, E extends Dim>(
     x: Tensor<[...S, N, C]>,
     memory: Tensor<[...S, M, E]>,
+    known?: AnyTensor,
   ): Tensor<[...S, N, C]> => {
     const branch = (name: string) => scope(`vlm_uni_${name}_projector`, oneHead(lastSize(x)))
-    const found = attention()(branch('query')(x), branch(key)(memory), branch('val')(memory))
-    return rearrange('...s 1 n c -> ...s n c')(found)
+    const asked = [branch('query')(x), branch(key)(memory), branch('val')(memory)]
+    const found =
+      known === undefined ? loosely(attention)()(...asked) : loosely(attention)({ keyMask: true })(...asked, known)
+    return loosely(rearrange)('...s 1 n c -> ...s n c')(found)
   }
 const oneHead =
   <C extends Dim>(width: C) =>

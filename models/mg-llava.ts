@@ -70,7 +70,7 @@ export type Logits<P extends Pick<LlavaParts, 'llm'>, N extends Dim> = Tensor<
   [Sum<['before', N, 'after']>, P['llm']['vocabulary']]
 >
 
-/** What is shown to the towers. */
+/** What is shown to the towers. Several pictures are axes in front of all of it. */
 export interface Shown {
   /** [3, lowSize, lowSize], normalised pixels */
   readonly image: AnyTensor
@@ -78,6 +78,8 @@ export interface Shown {
   readonly detail?: AnyTensor
   /** [boxes, 4], x1, y1, x2, y2 on `detail`; needed where boxes are used */
   readonly boxes?: AnyTensor
+  /** which boxes there are, [boxes], where pictures of a batch have different numbers of them; all unless said */
+  readonly known?: AnyTensor
 }
 /** The inputs of a model with these parts. */
 export const shown = (parts: MgLlavaParts): Shown => ({
@@ -98,7 +100,7 @@ export interface Seen {
 /** From pixels and boxes to tokens of the language model's width. */
 export const look =
   (parts: MgLlavaParts) =>
-  ({ image, detail, boxes }: Shown): Seen => {
+  ({ image, detail, boxes, known }: Shown): Seen => {
     const low = named('E_L')(clip(parts.clip)(image as Loose)) as Loose
     const projected = (block: string, projector: Projector, x: AnyTensor): Loose =>
       scope(block, projector(parts.llm.width))(x as Loose)
@@ -112,7 +114,7 @@ export const look =
     if (parts.boxes === undefined) return { picture: picture(fused), towers }
     const pool = pooledFeatures({ bins: parts.bins ?? 56, size: [parts.imageSize, parts.imageSize] })
     const features = named('R')(pool(maps, boxes as Loose))
-    const { map, objects } = parts.boxes({ low, fused, features })
+    const { map, objects } = parts.boxes({ low, fused, features, known })
     if (objects === undefined) return { picture: picture(map), towers }
     return { picture: picture(map), objects: named('objects')(projected('bbox_projector', mlp2, objects)), towers }
   }

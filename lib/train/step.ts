@@ -59,7 +59,8 @@ export const unknownBlocks = (trainable: Trainable | undefined, names: readonly 
     ? []
     : trainable.filter(block => !names.some(name => isTrained([block], name)))
 
-const isParameter = (node: Node): node is Source => node.role === 'parameter'
+/** Tables of fixed positions are parameters, since files have them; they are not learned. */
+const isLearned = (node: Node): node is Source => node.role === 'parameter' && node.init?.init !== 'sine grid'
 
 /** The step that makes a loss smaller. */
 export const trainingStep = (loss: Tensor<[]>, options: StepOptions): StepGraph => {
@@ -72,8 +73,8 @@ export const trainingStep = (loss: Tensor<[]>, options: StepOptions): StepGraph 
   }
   const order = topological([loss])
   // states stand in the order in which the loss needs them
-  for (const node of order) if (isParameter(node) && isTrained(trainable, node.name)) stateOf(node)
-  const to = rewrite([nodeOf(loss)], node => (isParameter(node) && states.has(node.name) ? stateOf(node) : node))
+  for (const node of order) if (isLearned(node) && isTrained(trainable, node.name)) stateOf(node)
+  const to = rewrite([nodeOf(loss)], node => (isLearned(node) && states.has(node.name) ? stateOf(node) : node))
   const onStates = asTensor<Tensor<[]>>(to.get(nodeOf(loss)) as Node)
   const trained = [...states.values()]
   // the last parameters first, as their gradients come to be: so what they are made from is freed in time

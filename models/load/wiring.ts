@@ -39,9 +39,13 @@ const codec = t.type({
   box_limit: nullable(whole),
   box_threshold: real,
   template: oneOf(Object.keys(templates) as TemplateName[]),
-  max_new_tokens: whole,
+  max_new_tokens: optional(whole),
 })
-export type Wiring = t.TypeOf<typeof codec>
+export interface Wiring extends Omit<t.TypeOf<typeof codec>, 'max_new_tokens'> {
+  readonly max_new_tokens: number
+}
+/** As MG-LLaVA is evaluated. */
+const usualAnswer = 100
 
 /** Down-sampling of the ConvNeXt's last stage: image_size / 32 is the side of its grid. */
 const highPatch = 32
@@ -66,11 +70,6 @@ const problemsOf = (w: Wiring): Problem[] => {
       `expected the bins of RoIAlign, since boxes is ${w.boxes}, found null`,
     ),
     ...problem(
-      w.boxes !== 'b-to-f' || w.box_memory !== undefined,
-      'box_memory',
-      'expected E_L or E_F, since boxes is b-to-f, found nothing',
-    ),
-    ...problem(
       w.boxes !== 'f-to-b' || keepsWidth.includes(w.fusion),
       'boxes',
       `f-to-b needs a fused map as wide as CLIP's, which ${w.fusion} does not give`,
@@ -91,8 +90,10 @@ const problemsOf = (w: Wiring): Problem[] => {
 
 /** The wiring in the text of mg-llava.json; `format` or `field`. */
 export const readWiring = (text: string, file: string): E.Either<SluiceError, Wiring> => {
-  const wiring = readJson(codec, text, file)
-  return E.isLeft(wiring) ? wiring : checked(file, wiring.right, problemsOf(wiring.right))
+  const read = readJson(codec, text, file)
+  if (E.isLeft(read)) return read
+  const wiring = { ...read.right, max_new_tokens: read.right.max_new_tokens ?? usualAnswer }
+  return checked(file, wiring, problemsOf(wiring))
 }
 
 /** Side of the grid of high-resolution tokens. */

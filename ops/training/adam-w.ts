@@ -29,13 +29,14 @@ export const adamW = ({ lr, betas = [0.9, 0.999], eps = 1e-8, weightDecay = 0 }:
       size: rate / (1 - first ** step),
       root: 1 / Math.sqrt(1 - second ** step),
     }),
-    next: (parameter, gradient, { exp_avg, exp_avg_sq }, { kept, size, root }) => {
-      const mean = add(scale(first)(exp_avg), scale(1 - first)(gradient)) as Loose
-      const square = add(scale(second)(exp_avg_sq), scale(1 - second)(mul(gradient, gradient))) as Loose
-      const spread = shift(eps)(times(sqrt(square) as Loose, root)) as Loose
-      const change = times(div(mean, spread) as Loose, size)
+    nextSlots: ({ gradient, slots: { exp_avg, exp_avg_sq } }) => ({
+      exp_avg: add(scale(first)(exp_avg), scale(1 - first)(gradient)) as Loose,
+      exp_avg_sq: add(scale(second)(exp_avg_sq), scale(1 - second)(mul(gradient, gradient))) as Loose,
+    }),
+    next: ({ parameter, slots: { exp_avg, exp_avg_sq }, numbers: { kept, size, root } }) => {
+      const spread = shift(eps)(times(sqrt(exp_avg_sq) as Loose, root)) as Loose
       const decayed = weightDecay === 0 ? parameter : times(parameter, kept)
-      return { parameter: sub(decayed, change) as Loose, slots: { exp_avg: mean, exp_avg_sq: square } }
+      return sub(decayed, times(div(exp_avg, spread) as Loose, size)) as Loose
     },
   })
 }

@@ -27,17 +27,19 @@ import { sqrt } from '../sqrt.ts'
 import { sum } from '../sum.ts'
 import { where } from '../where.ts'
 
-/** The rule of one parameter: its next value and those of its slots. */
+/** The rule of one parameter: what its slots become, and then the parameter. */
 export interface Rule<N extends string, S extends string> {
   readonly slots: readonly S[]
   /** numbers of a step, computed in float64 */
   readonly numbers: (at: Pick<Moment, 'step' | 'rate'>) => Readonly<Record<N, number>>
-  readonly next: (
-    parameter: Loose,
-    gradient: Loose,
-    slots: Readonly<Record<S, Loose>>,
-    numbers: Readonly<Record<N, Loose>>,
-  ) => { readonly parameter: Loose; readonly slots: Readonly<Record<S, Loose>> }
+  readonly nextSlots: (given: Given<S>) => Readonly<Record<S, Loose>>
+  /** from the slots of after */
+  readonly next: (given: Given<S> & { readonly numbers: Readonly<Record<N, Loose>> }) => Loose
+}
+interface Given<S extends string> {
+  readonly parameter: Loose
+  readonly gradient: Loose
+  readonly slots: Readonly<Record<S, Loose>>
 }
 
 const plus = (a: AnyTensor, b: AnyTensor): Loose => add(a as Loose, b as Loose) as Loose
@@ -86,15 +88,18 @@ export const optimizer = <N extends string, S extends string>(schedule: Schedule
     const isSound = isFinite(plus(norm, loss))
     const kept = (next: Loose, old: Loose): Loose => where(isSound as never, next as never, old as never) as Loose
     const clipped = clip === undefined ? totals : totals.map(total => times(total, clipScale(clip)(norm)))
-    const made = parameters.map((parameter, k) =>
-      rule.next(parameter, clipped[k]!, slots[k] as Record<S, Loose>, parts as Record<N, Loose>),
-    )
+    const given = parameters.map((parameter, k) => ({ parameter, gradient: clipped[k]! }))
+    const slotsAfter = given.map((one, k): Slots => {
+      const old = slots[k] as Record<S, Loose>
+      const next = rule.nextSlots({ ...one, slots: old })
+      return Object.fromEntries(rule.slots.map(slot => [slot, kept(next[slot], old[slot])]))
+    })
     return {
-      parameters: made.map((m, k) => kept(m.parameter, parameters[k]!)),
-      slots: made.map((m, k): Slots => {
-        const old = slots[k]!
-        return Object.fromEntries(rule.slots.map(slot => [slot, kept(m.slots[slot], old[slot]!)]))
+      parameters: given.map((one, k) => {
+        const next = rule.next({ ...one, slots: slotsAfter[k] as Record<S, Loose>, numbers: parts as Record<N, Loose> })
+        return kept(next, one.parameter)
       }),
+      slots: slotsAfter,
       ...(carried === undefined ? {} : { carried: totals }),
       norm,
     }

@@ -26,19 +26,19 @@ export const sgd = ({ lr, momentum = 0, nesterov = false, weightDecay = 0 }: Sgd
     return optimizer(schedule, {
       slots: [],
       numbers,
-      next: (parameter, gradient, _, { rate }) => ({
-        parameter: moved(parameter, decayed(parameter, gradient), rate),
-        slots: {},
-      }),
+      nextSlots: () => ({}),
+      next: ({ parameter, gradient, numbers: { rate } }) => moved(parameter, decayed(parameter, gradient), rate),
     })
   return optimizer(schedule, {
     slots: ['momentum_buffer'],
     numbers,
-    next: (parameter, gradient, { momentum_buffer }, { rate }) => {
+    nextSlots: ({ parameter, gradient, slots: { momentum_buffer } }) => ({
+      momentum_buffer: add(scale(momentum)(momentum_buffer), decayed(parameter, gradient)) as Loose,
+    }),
+    next: ({ parameter, gradient, slots: { momentum_buffer }, numbers: { rate } }) => {
       const own = decayed(parameter, gradient)
-      const buffer = add(scale(momentum)(momentum_buffer), own) as Loose
-      const by = nesterov ? (add(own, scale(momentum)(buffer)) as Loose) : buffer
-      return { parameter: moved(parameter, by, rate), slots: { momentum_buffer: buffer } }
+      const by = nesterov ? (add(own, scale(momentum)(momentum_buffer)) as Loose) : momentum_buffer
+      return moved(parameter, by, rate)
     },
   })
 }

@@ -18,6 +18,8 @@ interface Panels {
 const packed = (panels: Panels, inputs: readonly Node[], form: Each): Applied => {
   const packPanels: (panels: Panels) => (...xs: AnyTensor[]) => AnyTensor = op(packing, {
     args: (p: Panels) => p,
+    // what it reads may be numbers, and indices that say where
+    kinds: 'a, b, c, d, e, f, g, h -> float',
     rule: {
       sentence: () => 'n k -> panels k 32',
       infer: (_: readonly Shape[], p: Panels) => p.shape,

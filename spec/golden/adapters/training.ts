@@ -6,6 +6,7 @@ import type { Machine } from '../machine.ts'
 import { jsonOf } from './stages.ts'
 import { checkLanguageModel, checkLora } from './training/lm.ts'
 import { checkAccumulation, checkClip, checkLearningRate, checkOptimizer } from './training/schedule.ts'
+import { checkTwoStages, checkVariant } from './training/two-stage.ts'
 
 export const casesIn = (folder: string, name: string): readonly GoldenCase[] =>
   existsSync(join(folder, 'case.json')) ? [{ area: 'training', name, group: name, folder, within: [] }] : []
@@ -19,6 +20,8 @@ const kinds: Readonly<
   accumulation: checkAccumulation,
   'lm-training': checkLanguageModel,
   lora: checkLora,
+  'two-stage': checkTwoStages,
+  'two-stage-gradients': checkVariant,
 }
 export const check = (cases: readonly GoldenCase[], machine: Machine): Promise<readonly Verdict[]> =>
   Promise.all(

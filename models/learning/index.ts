@@ -1,0 +1,12 @@
+/** How MG-LLaVA is taught: conversations as ids and labels, batches of them, and the loss. */
+export {
+  answersLoss,
+  learning,
+  shownFeeds,
+  shownTogether,
+  textFeeds,
+  type Learning,
+  type Sample,
+  type Tokens,
+} from './answers.ts'
+export { labelOf, placesOf, unlabelled, type LabelledIds, type Place } from './splicing.ts'
