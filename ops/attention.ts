@@ -19,7 +19,7 @@ import {
   type Truth,
 } from '../lib/index.ts'
 import { add } from './add.ts'
-import { fusedAttention } from './fused-attention.ts'
+import { fusedAttention, hidden } from './fused-attention.ts'
 import { toFloat, toIndex, toTruth } from './cast.ts'
 import { iota } from './iota.ts'
 import { lessEqual } from './less-equal.ts'
@@ -57,9 +57,6 @@ type Attention = <const O extends AttentionOptions = {}>(
   ...more: More<O>
 ) => Tensor<[...S, H, M, E]>
 
-/** What a masked score becomes: a number whose exponential beside any other score is 0, finite so that a device may compare it. */
-const hidden = -3e38
-
 const signature = '...s h m d, ...s g n d, ...s g n e -> ...s h m e'
 interface Extras<T> {
   readonly bias: T | undefined
@@ -71,6 +68,8 @@ const extras = <T>({ bias, keyMask, offset }: Attrs, more: readonly T[]): Extras
   const next = (wanted: boolean): T | undefined => (wanted ? left.shift() : undefined)
   return { bias: next(bias), keyMask: next(keyMask), offset: next(offset === 'given') }
 }
+/** where the inputs after q, k and v stand */
+const positionsAfter = (inputs: readonly unknown[]): readonly number[] => inputs.map((_, k) => k).slice(3)
 const wrongBias = (bias: Shape, scores: Shape): Refusal | undefined => {
   const met = broadcasting(2).infer([scores, bias], undefined)
   if (!isRefusal(met) && met.length === scores.length && met.every((d, k) => d === scores[k])) return undefined
@@ -191,11 +190,23 @@ export const attention: Attention = op('attention', {
   source: 'Vaswani et al., Attention Is All You Need, arXiv:1706.03762',
   rule,
   meaning,
-  form: ({ attrs: { scale, causal, offset, bias, keyMask }, shapes: [q, k, v] }) => {
-    const plain = !bias && !keyMask && q!.at(-1) === v!.at(-1)
-    return plain
-      ? fusedAttention({ q: q!, k: k!, scale: scale ?? 1 / Math.sqrt(Number(q!.at(-1))), causal, offset })
-      : undefined
+  form: ({ attrs, inputs, shapes: [q, k, v] }) => {
+    const { bias, keyMask, offset } = extras(attrs, positionsAfter(inputs))
+    const { causal, scale = 1 / Math.sqrt(Number(q!.at(-1))) } = attrs
+    // the kernel reads numbers as they are, and those of a bias one by one
+    if (bias !== undefined && (inputs[bias]!.kind !== 'float' || inputs.indexOf(inputs[bias]!) < bias)) return undefined
+    if (keyMask !== undefined && inputs[keyMask]!.kind === 'float') return undefined
+    if (offset !== undefined && inputs[offset]!.kind === 'float') return undefined
+    return fusedAttention({
+      q: q!,
+      k: k!,
+      v: v!,
+      scale,
+      causal,
+      offset: offset === undefined ? Number(attrs.offset) : { input: offset },
+      bias: bias === undefined ? undefined : { input: bias, shape: inputs[bias]!.shape },
+      keyMask: keyMask === undefined ? undefined : { input: keyMask },
+    })
   },
   flops: ([q, k, v]) => {
     const scores = size.mul(size.prod(q!.slice(0, -1)), k!.at(-2)!)

@@ -88,8 +88,9 @@ export interface KernelText {
    * output as `y`, arrays of f32 (i32 for indices and truth values). A named size is read as `size(dim)` writes it.
    */
   readonly code: string
-  /** floats are bound as arrays of vec4f instead */
+  /** floats are bound as arrays of vec4f instead, but for these inputs */
   readonly vectors?: boolean
+  readonly single?: readonly number[]
   /** workgroups in each direction, in sizes that may be named */
   readonly grid: readonly [Dim, Dim, Dim]
   readonly features?: readonly 'subgroups'[]
@@ -98,7 +99,14 @@ export interface Kernel {
   readonly form: 'kernel'
   /** devices and sizes that it is for; on others a composite is compiled as its meaning. All, unless said. */
   readonly fits?: (device: KernelDevice) => boolean
-  readonly text: (device: KernelDevice, size: (d: Dim) => string) => KernelText
+  /** inputs of floats that it would rather read from images, four numbers at a time, where the device reads those faster */
+  readonly images?: readonly number[]
+  /** `read(k, i)` is element i of input k, as it is bound; an input that may be an image is read in no other way */
+  readonly text: (
+    device: KernelDevice,
+    size: (d: Dim) => string,
+    read: (input: number, index: string) => string,
+  ) => KernelText
 }
 
 export type Form = Each | Reduce | Contract | Kernel
