@@ -48,12 +48,17 @@ export interface Interrupted {
   readonly kind: 'interrupted'
   readonly message: string
 }
+/** A run of training cannot go on: a loss that is no number, data that end too soon. */
+export interface TrainingError {
+  readonly kind: 'training'
+  readonly message: string
+}
 export interface SeveralErrors {
   readonly kind: 'several'
   readonly errors: readonly SluiceError[]
   readonly message: string
 }
-export type SluiceError = FileError | DeviceError | GraphError | FeedError | Interrupted | SeveralErrors
+export type SluiceError = FileError | DeviceError | GraphError | FeedError | Interrupted | TrainingError | SeveralErrors
 
 /** What every door returns. */
 export type Door<A> = TE.TaskEither<SluiceError, A>
@@ -65,6 +70,7 @@ export const fileError = (kind: FileErrorKind, file: string, message: string): F
 })
 export const deviceError = (kind: DeviceErrorKind, message: string): DeviceError => ({ kind, message })
 export const feedError = (name: string, message: string): FeedError => ({ kind: 'feed', name, message })
+export const trainingError = (message: string): TrainingError => ({ kind: 'training', message })
 export const interrupted = (what: string): Interrupted => ({ kind: 'interrupted', message: `${what} was interrupted` })
 
 /** One error for a list of them: the only one itself, or all in one message, a line each. */

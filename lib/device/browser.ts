@@ -1,6 +1,6 @@
 /** The platform of a page or a worker: the browser's own WebGPU. The twin of lib/node/platform.ts, behind `#platform`. */
 import { either as E, taskEither as TE } from 'fp-ts'
-import { deviceError, type DeviceError } from '../errors.ts'
+import { deviceError, fileError, type DeviceError, type Door } from '../errors.ts'
 import { missingFile, type Folder } from '../weights/byte-source.ts'
 import { decode } from './browser-pictures.ts'
 import type { FoundAdapter, Platform } from './platform.ts'
@@ -37,10 +37,15 @@ const files: Folder = {
   within: () => files,
 }
 
+const cannotWrite = (file: string): Door<void> =>
+  TE.left(fileError('write', file, 'could not be written: a page has no paths'))
+
 export const platform: Platform = {
   name: 'browser',
   findAdapter,
   files,
+  write: cannotWrite,
+  append: cannotWrite,
   decode,
   cores: () => navigator()?.hardwareConcurrency ?? 1,
   availableMemory: () => undefined,

@@ -20,6 +20,10 @@ export interface Platform {
   readonly findAdapter: Door<FoundAdapter>
   /** Files by the paths that a user gives. A page has none: it passes the files that its user chose. */
   readonly files: Folder
+  /** A file that appears whole or not at all, in a folder that is made if need be; `write`. */
+  readonly write: (file: string, pieces: Iterable<Door<Uint8Array>>) => Door<void>
+  /** Text at the end of a file; `write`. */
+  readonly append: (file: string, text: string) => Door<void>
   /** The pixels of a picture file's bytes; `name` is how errors call it. */
   readonly decode: (bytes: Uint8Array, name: string) => Door<Pixels>
   /** Processor cores that may work at the same time. */

@@ -3,7 +3,7 @@
  * positional and open the file each time, so no handle outlives a read (there is no live mmap package for Node).
  */
 import { randomBytes } from 'node:crypto'
-import { type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promises'
+import { appendFile, type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import * as path from 'node:path'
 import { either as E, function as F, taskEither as TE } from 'fp-ts'
 import { type Door, type SluiceError, fileError } from '../errors.ts'
@@ -125,10 +125,7 @@ export const readText = (file: string): Door<string> => F.pipe(fileSource(file),
  */
 export const writeAtomically = (file: string, pieces: Iterable<Door<Uint8Array>>): Door<void> => {
   const temporary = `${file}.${randomBytes(6).toString('hex')}.tmp`
-  const failed = (reason: unknown): SluiceError => {
-    const why = (reason as NodeJS.ErrnoException).code === 'ENOENT' ? 'its folder does not exist' : reasonOf(reason)
-    return fileError('write', file, `could not be written: ${why}`)
-  }
+  const failed = notWritten(file)
   const writePieces = async (handle: FileHandle): Promise<E.Either<SluiceError, void>> => {
     for (const piece of pieces) {
       const bytes = await piece()
@@ -145,3 +142,25 @@ export const writeAtomically = (file: string, pieces: Iterable<Door<Uint8Array>>
     TE.orElseFirstTaskK(() => () => rm(temporary, { force: true }).catch(() => undefined)),
   )
 }
+
+const notWritten =
+  (file: string) =>
+  (reason: unknown): SluiceError => {
+    const why = (reason as NodeJS.ErrnoException).code === 'ENOENT' ? 'its folder does not exist' : reasonOf(reason)
+    return fileError('write', file, `could not be written: ${why}`)
+  }
+const folderOf = (file: string): Door<unknown> =>
+  TE.tryCatch(() => mkdir(path.dirname(file), { recursive: true }), notWritten(file))
+
+/** The same, in a folder that is made if need be. */
+export const writeInFolder = (file: string, pieces: Iterable<Door<Uint8Array>>): Door<void> =>
+  F.pipe(
+    folderOf(file),
+    TE.flatMap(() => writeAtomically(file, pieces)),
+  )
+/** Adds text to the end of a file, which is made if need be. */
+export const appendText = (file: string, text: string): Door<void> =>
+  F.pipe(
+    folderOf(file),
+    TE.flatMap(() => TE.tryCatch(() => appendFile(file, text), notWritten(file))),
+  )

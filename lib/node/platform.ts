@@ -3,7 +3,7 @@ import { taskEither as TE } from 'fp-ts'
 import { availableParallelism, freemem } from 'node:os'
 import type { Platform } from '../device/platform.ts'
 import { findGpu } from './adapter.ts'
-import { nodeFiles } from './files.ts'
+import { appendText, nodeFiles, writeInFolder } from './files.ts'
 import { decodePicture } from './pictures.ts'
 
 export const platform: Platform = {
@@ -12,6 +12,8 @@ export const platform: Platform = {
     findGpu,
   ),
   files: nodeFiles,
+  write: writeInFolder,
+  append: appendText,
   decode: decodePicture,
   cores: availableParallelism,
   // newer than the oldest Node that Sluice runs on, and aware of containers

@@ -39,6 +39,8 @@ export interface Trainer {
   readonly program: Program
   /** full names of the trained parameters */
   readonly trained: readonly string[]
+  /** names of what `read` gives */
+  readonly kept: readonly string[]
   /** One micro-batch; `ends` says whether it is the last of its update. Errors: those of running. */
   readonly step: (feeds: Feeds, at: Moment & { readonly ends: boolean }) => Door<Stepped>
   /** Parameters by name, and what the optimizer remembers by slot and name. */
@@ -114,6 +116,7 @@ const trainerOf = (program: Program, { carried, trained }: StepGraph, { optimize
   return {
     program,
     trained: parameters,
+    kept: [...parameters, ...slots],
     step:
       (feeds, { ends, ...at }) =>
       async () => {

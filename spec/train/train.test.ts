@@ -1,0 +1,134 @@
+/** Runs of training: that they learn, stop, go on, and are then the run that was never stopped. */
+import { mkdtempSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { either as E, taskEither as TE } from 'fp-ts'
+import { expect, it } from 'vitest'
+import {
+  batches,
+  input,
+  pipe,
+  scope,
+  train,
+  value,
+  type Door,
+  type LogLine,
+  type SluiceError,
+  type TrainReport,
+} from 'sluice'
+import { adamW, log, linear, mseLoss, sgd } from 'sluice/ops'
+import { data, learner, optimizer } from './small-run.ts'
+
+const right = async <A>(door: Door<A>): Promise<A> => {
+  const done = await door()
+  if (E.isLeft(done)) throw new Error(done.left.message)
+  return done.right
+}
+const left = async (door: Door<unknown>): Promise<SluiceError> => {
+  const done = await door()
+  if (E.isRight(done)) throw new Error('should have failed')
+  return done.left
+}
+const folder = (): string => mkdtempSync(join(tmpdir(), 'sluice-train-'))
+const linesOf = (at: string): readonly LogLine[] =>
+  readFileSync(join(at, 'log.jsonl'), 'utf8')
+    .trim()
+    .split('\n')
+    .map(line => JSON.parse(line) as LogLine)
+
+it('learns, keeps a log, and draws the loss', async () => {
+  const at = folder()
+  const reports: TrainReport[] = []
+  const learned = await right(
+    pipe(learner(), train({ optimizer, clip: 1, folder: at, every: 50, onStep: r => reports.push(r) })(data(300))),
+  )
+  const losses = linesOf(at).map(({ loss }) => loss)
+  const mean = (list: readonly number[]): number => list.reduce((a, b) => a + b, 0) / list.length
+  expect(losses).toHaveLength(300)
+  expect(mean(losses.slice(-20))).toBeLessThan(0.3 * mean(losses.slice(0, 20)))
+  expect(reports.at(-1)).toMatchObject({ iteration: 299, iterations: 300, secondsLeft: 0, loss: losses.at(-1) })
+  expect(readFileSync(join(at, 'loss.svg'), 'utf8')).toContain('300 batches')
+  expect([...learned.weights.keys()]).toContain('second.weight')
+  expect(readdirSync(at).sort()).toEqual(['checkpoint.safetensors', 'log.jsonl', 'loss.svg'])
+})
+it('goes on after an interruption to the very bits, whole updates at a time', async () => {
+  const [whole, parts] = [folder(), folder()]
+  const options = { optimizer, clip: 1, accumulate: 3, every: 7 }
+  await right(pipe(learner(), train({ ...options, folder: whole })(data(40))))
+  for (const stop of [5, 18, 33]) {
+    const controller = new AbortController()
+    const onStep = ({ iteration }: TrainReport): void => {
+      if (iteration >= stop) controller.abort()
+    }
+    const run = train({ ...options, folder: parts, signal: controller.signal, onStep })(data(40))
+    expect(await left(run(learner()))).toMatchObject({ kind: 'interrupted' })
+  }
+  await right(pipe(learner(), train({ ...options, folder: parts })(data(40))))
+  const [a, b] = [whole, parts].map(at => readFileSync(join(at, 'checkpoint.safetensors')))
+  expect(a!.equals(b!)).toBe(true)
+  expect(linesOf(parts)).toEqual(linesOf(whole))
+  expect(linesOf(whole).at(-1)!.iteration).toBe(39)
+})
+it('has a run that is over give what it gave', async () => {
+  const at = folder()
+  const run = train({ optimizer, folder: at })(data(10))
+  const [first, again] = [await right(run(learner())), await right(run(learner()))]
+  const numbers = async (model: typeof first): Promise<unknown> => right(model.weights.get('first.weight')!.read)
+  expect(await numbers(again)).toEqual(await numbers(first))
+})
+it('refuses the checkpoint of another run, and says what differs', async () => {
+  const at = folder()
+  await right(pipe(learner(), train({ optimizer, folder: at })(data(4))))
+  const other = await left(pipe(learner(), train({ optimizer, folder: at })(data(5))))
+  expect(other).toMatchObject({ kind: 'field', message: expect.stringContaining('iterations 4, this one has 5') })
+  const less = await left(pipe(learner(), train({ optimizer, folder: at, trainable: ['last'] })(data(4))))
+  expect(less).toMatchObject({ kind: 'missing tensor', message: expect.stringContaining('trains something else') })
+})
+it('starts again where a checkpoint is cut short: an error, not a wrong run', async () => {
+  const at = folder()
+  await right(pipe(learner(), train({ optimizer, folder: at })(data(4))))
+  const file = join(at, 'checkpoint.safetensors')
+  writeFileSync(file, readFileSync(file).subarray(0, 500))
+  expect(await left(pipe(learner(), train({ optimizer, folder: at })(data(4))))).toMatchObject({ kind: 'format' })
+})
+it('says where it cannot write, and leaves the last checkpoint', async () => {
+  const at = folder()
+  writeFileSync(join(at, 'taken'), '')
+  const error = await left(pipe(learner(), train({ optimizer, folder: join(at, 'taken', 'run') })(data(3))))
+  expect(error).toMatchObject({ kind: 'write' })
+})
+it('trains what is chosen and nothing else', async () => {
+  const before = await right(pipe(learner(), train({ optimizer: sgd({ lr: 0 }) })(data(1))))
+  const after = await right(pipe(learner(), train({ optimizer, trainable: ['last'] })(data(3))))
+  expect([...after.weights.keys()].sort()).toEqual(['last.bias', 'last.weight'])
+  const [old, now] = await Promise.all([before, after].map(m => right(m.weights.get('last.weight')!.read)))
+  expect(now).not.toEqual(old)
+  const unknown = await left(pipe(learner(), train({ optimizer, trainable: ['first', 'middle'] })(data(3))))
+  expect(unknown.message).toBe(`no parameter is in 'middle'; the model has 'first', 'second', 'last'`)
+})
+it('stops at a loss that is no number, names the first block, and changes nothing', async () => {
+  const risky = scope('risky', (y: ReturnType<typeof first>) => log(y))
+  const x = input('x', ['rows', 4])
+  const first = (y: typeof x) => linear('first', 1)(y)
+  const loss = mseLoss()(risky(scope('safe', first)(x)), input('y', ['rows', 1]))
+  const feeds = (sign: number) => ({ x: value([1, 4], [sign, sign, sign, sign]), y: value([1, 1], [1]) })
+  const weights = new Map()
+  const run = train({ optimizer: sgd({ lr: 1e-3 }), seed: 3 })
+  const outcomes = await Promise.all([1, -1].map(sign => run(batches(2, () => feeds(sign)))({ loss, weights })()))
+  const bad = outcomes.filter(E.isLeft)
+  expect(bad).toHaveLength(1)
+  expect(bad[0]!.left).toMatchObject({ kind: 'training' })
+  expect(bad[0]!.left.message).toContain(`'risky' is the first block whose result is not finite`)
+})
+it('tells of data that fail or end too soon', async () => {
+  const short = { count: 3, from: async function* () {} }
+  expect((await left(pipe(learner(), train({ optimizer })(short)))).message).toBe('the data end before batch 0')
+  const broken = batches(3, () => Promise.reject(new Error('no such picture')))
+  const error = await left(pipe(learner(), train({ optimizer })(broken)))
+  expect(error.message).toBe('batch 0 could not be made: no such picture')
+})
+it('puts stages one after another', async () => {
+  const stage = (trainable: readonly string[]) => train({ optimizer: adamW({ lr: 0.01 }), trainable })(data(5))
+  const both = await right(pipe(learner(), stage(['last']), TE.flatMap(stage(['first', 'second']))))
+  expect(both.weights.size).toBe(6)
+})
