@@ -6,7 +6,7 @@
 import { size, type Dim } from '../../shape/index.ts'
 import type { KernelSource } from '../kernel.ts'
 import { channels, channelsFit } from './channels.ts'
-import { panels, panelsCopies, panelsFit } from './panels.ts'
+import { panels, panelsCompiling, panelsCopies, panelsFetches, panelsFit, panelsProducts } from './panels.ts'
 import { alongK, runsAlong, storesAlong, type Problem } from './problem.ts'
 import { shared } from './shared.ts'
 import { aboutSize } from '../usual.ts'
@@ -15,12 +15,15 @@ import { tiles } from './tiles.ts'
 export interface Schedule {
   readonly name: string
   readonly fits: (problem: Problem) => boolean
-  /** floats loaded from memory for one multiply-add */
+  /** multiply-adds that it makes, where padding adds to those of the problem */
+  readonly products?: (problem: Problem) => Dim
+  /** floats loaded from buffers for one multiply-add, and from images */
   readonly loads: (problem: Problem) => number
-  /** numbers copied before it, at every run */
-  readonly copies?: (problem: Problem) => Dim
+  readonly fetches?: (problem: Problem) => number
+  /** numbers packed before it, at every run, and the steps beside its own pass that this and copies into images take */
+  readonly copies?: (problem: Problem) => { readonly numbers: Dim; readonly steps: number }
   /** seconds that the driver takes to compile it */
-  readonly compiling: number
+  readonly compiling: (problem: Problem) => number
   readonly make: (problem: Problem) => KernelSource
 }
 
@@ -33,16 +36,17 @@ export const schedules: readonly Schedule[] = [
       alongK(p, p.a) && (alongK(p, p.b) || runsAlong(p.context, p, 'n', p.b))
         ? 1 / 2
         : 4 / Math.min(4, Number(p.m) || 4),
-    compiling: 0.3,
+    compiling: () => 0.35,
     make: tiles,
   },
   {
     name: 'panels',
     fits: panelsFit,
-    // 16 rows by 32 columns a subgroup: a is loaded once for 32 columns, b once for 16 rows
-    loads: () => 1 / 32 + 1 / 16,
+    loads: () => 0,
+    products: panelsProducts,
+    fetches: panelsFetches,
     copies: panelsCopies,
-    compiling: 2.5,
+    compiling: panelsCompiling,
     make: panels,
   },
   {
@@ -50,7 +54,7 @@ export const schedules: readonly Schedule[] = [
     fits: channelsFit,
     // four positions share the factor of their channels
     loads: () => 5 / 4,
-    compiling: 0.4,
+    compiling: () => 0.4,
     make: channels,
   },
   {
@@ -59,20 +63,21 @@ export const schedules: readonly Schedule[] = [
       context.profile.tuning === 'gpu' && !(typeof m === 'number' && m < 8) && !(typeof n === 'number' && n < 8),
     // 32 by 32 a workgroup
     loads: () => 1 / 16,
-    compiling: 0.5,
+    compiling: () => 0.5,
     make: shared,
   },
 ]
 
 /** how many runs a kernel's compilation is spread over: drivers cache kernels, and equal layers share them */
-const runs = 100
+const runs = 300
 const seconds = (schedule: Schedule, problem: Problem): number => {
   const { batch, m, n, k } = problem
-  const products = aboutSize(size.prod([batch, m, n, k]))
-  const copied = aboutSize(schedule.copies?.(problem) ?? 0)
+  const products = aboutSize(schedule.products?.(problem) ?? size.prod([batch, m, n, k]))
+  const { numbers, steps } = schedule.copies?.(problem) ?? { numbers: 0, steps: 0 }
   const storedSingly = storesAlong(problem) ? 0 : aboutSize(size.prod([batch, m, n]))
-  const nanoseconds = (products / 8) * (0.3 + 5 * schedule.loads(problem)) + (copied / 8) * 10 + (storedSingly / 8) * 20
-  return nanoseconds * 1e-9 * runs + schedule.compiling
+  const each = 0.3 + 5 * schedule.loads(problem) + 3 * (schedule.fetches?.(problem) ?? 0)
+  const nanoseconds = (products / 8) * each + (aboutSize(numbers) / 8) * 30 + steps * 1e5 + (storedSingly / 8) * 20
+  return nanoseconds * 1e-9 * runs + schedule.compiling(problem)
 }
 
 /** The kernel of the arrangement and schedule that are estimated fastest; a part takes those of the whole, if it can. */

@@ -136,14 +136,16 @@ export const storeTile = (
     aligned: false,
     kind: 'float',
   })
-  const outside = [
-    ...(typeof m === 'number' && m % rows === 0 ? [] : [`m < ${module.size(m)}`]),
-    ...(ragged ? [`n0 < ${module.size(n)}`] : []),
-  ]
-  const guard = outside.length === 0 ? undefined : outside.join(' && ')
+  // a driver in software writes a constant loop out and compiles every store site of it; a GPU wants its registers named
+  const written = context.profile.tuning === 'gpu'
+  const whole = !written || (typeof m === 'number' && m % rows === 0)
+  const outside = [...(whole ? [] : [`m < ${module.size(m)}`]), ...(ragged ? [`n0 < ${module.size(n)}`] : [])]
+  const guarded = (lines: readonly string[]): readonly string[] =>
+    outside.length === 0 ? lines : [`if (${outside.join(' && ')}) {`, indent(lines), '}']
   const rowLoop = (lines: readonly string[]): readonly string[] => [
-    `for (var r = 0; r < ${rows}; r++) {`,
-    indent(['let m = m0 + r;', ...(guard === undefined ? lines : [`if (${guard}) {`, indent(lines), '}'])]),
+    ...(written ? [] : [`let count = min(${rows}, ${module.size(m)} - m0);`]),
+    `for (var r = 0; r < ${written ? rows : 'count'}; r++) {`,
+    indent(['let m = m0 + r;', ...guarded(lines)]),
     '}',
   ]
   if (wide) {
