@@ -441,12 +441,13 @@ export const memoryPlanner = (lowered: Lowered, profile: DeviceProfile): Planner
     for (const [i, { position }] of passing.entries()) image[position] = slot[i]!
     const words = new Int32Array(wordCount)
     for (const block of blockList) for (const [k, size] of block.sizes.entries()) words[block.start + k] = values[size]!
-    const figures = amounts(bytes, places, slots, words)
+    const figures = amounts(values, bytes, places, slots, words)
     const made: MemoryPlan = { sizes, ...places, images: slots, image, bytes, words, values, ...figures }
     const wrong = problem(made)
     return wrong === undefined ? E.right(made) : E.left(wrong)
   }
   const amounts = (
+    values: Float64Array,
     bytes: Float64Array,
     { pools }: Places,
     slots: readonly ImageSlot[],
@@ -466,7 +467,9 @@ export const memoryPlanner = (lowered: Lowered, profile: DeviceProfile): Planner
     for (const { position } of lasting) sums.prepared += imageRowBytes * imageRowsFor(bytes[position]!)
     const work = pools.reduce((a, b) => a + b, 0)
     const images = slots.reduce((sum, { rows }) => sum + rows * imageRowBytes, 0)
-    const readBack = outputPositions.reduce((sum, i) => sum + bytes[i]!, 0)
+    // outputs are read back one after the other in whole words, each by its name even where two share a buffer
+    const wordsOf = (i: number): number => roundUp(values[elements[i]!]! * storageBytes[buffers[i]!.storage], 4)
+    const readBack = outputs.reduce((sum, { buffer }) => sum + wordsOf(positionOf(buffer)), 0)
     const parts = {
       weights: sums.parameter,
       prepared: sums.prepared,
@@ -479,7 +482,6 @@ export const memoryPlanner = (lowered: Lowered, profile: DeviceProfile): Planner
     const total = Object.values(parts).reduce((a, b) => a + b, 0)
     return { memory: { ...parts, total }, live, unshared: sums.input + sums.work }
   }
-  const outputPositions = [...new Set(outputs.map(o => positionOf(o.buffer)))]
   return {
     names: table.names(),
     plan,

@@ -1,9 +1,12 @@
 /** What is larger than a binding is cut into passes that bind slices of it, and WGSL's checker takes them. */
+import { either as E } from 'fp-ts'
 import { describe, expect, it } from 'vitest'
 import { inputOf, lower, type DeviceProfile, type Loose, type Lowered, type Pass } from 'sluice'
 import { add, conv2d, exp, gelu, linear, rearrange, softmax } from 'sluice/ops'
+import { memoryPlanner } from '../../lib/compile/memory.ts'
 import { countedFrom, spanOf } from '../../lib/compile/slices.ts'
 import { axis, literal, minus, modulo, over, plus, times } from '../../lib/form/index.ts'
+import { convNextBlock } from '../../models/convnext.ts'
 import { profiles, refused } from './profiles.ts'
 
 const maxBinding = 65536
@@ -33,6 +36,13 @@ describe('parts', () => {
       expect(first + count).toBeGreaterThan(read[k + 1]![0])
     for (const [, count] of read) expect(4 * count).toBeLessThanOrEqual(maxBinding)
     expect(slices.length).toBeGreaterThan(4)
+  })
+  it.each(Object.entries(profiles))('bind the hidden maps of ConvNeXt at 1024 pixels, %s', (_, profile) => {
+    const map = convNextBlock(192)(inputOf('map', [192, 256, 256]))
+    const program = lower({ map }, { profile })
+    expect(E.isRight(memoryPlanner(program, profile).plan({}))).toBe(true)
+    const hidden = program.passes.filter(pass => pass.write.buffer.elements === 4 * 192 * 256 * 256)
+    expect(hidden.map(pass => Number(pass.write.slice?.count) * 4)).toEqual([100663296, 100663296])
   })
   it.each(Object.entries(profiles))('are valid WGSL, %s', async (_, profile) => {
     const hidden = gelu(linear('up', 32)(x))
