@@ -47,7 +47,7 @@ export const panelsProducts = ({ batch, m, n, k }: Problem): Dim =>
 /** Numbers fetched from images for one multiply-add: a once for 32 columns, b once for the rows of a tile. */
 export const panelsFetches = ({ m }: Problem): number => 1 / width + 1 / rowsFor(m)
 /** Seconds that the driver takes: every row of a tile is a line in the innermost loop. */
-export const panelsCompiling = ({ m }: Problem): number => 0.25 + 0.015 * rowsFor(m)
+export const panelsCompiling = ({ m }: Problem): number => 0.35 + 0.015 * rowsFor(m)
 
 /** What lies inside, and zero where an index is beyond its axis. */
 const orZero = (x: Expr, ...axes: readonly (readonly [at: Expr, extent: Dim, padded: Dim])[]): Expr => {

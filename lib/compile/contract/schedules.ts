@@ -69,7 +69,7 @@ export const schedules: readonly Schedule[] = [
 ]
 
 /** how many runs a kernel's compilation is spread over: drivers cache kernels, and equal layers share them */
-const runs = 300
+const runs = 100
 const seconds = (schedule: Schedule, problem: Problem): number => {
   const { batch, m, n, k } = problem
   const products = aboutSize(schedule.products?.(problem) ?? size.prod([batch, m, n, k]))
