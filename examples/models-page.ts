@@ -32,6 +32,7 @@ const merging = () => ({
   low: input('E_L', [576, 1024]),
   fused: input('E_F', [576, 1024]),
   features: input('R', ['boxes', 2880]),
+  places: input('P', ['boxes', 4]),
 })
 const projected = (projector: models.Projector, name: string, x: unknown) => scope(name, projector(4096))(x as never)
 const fused = (fusion: models.MgParts['fusion'], projector: models.Projector = models.mlp2): Picture => ({

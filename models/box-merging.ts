@@ -5,7 +5,8 @@
  * was found can be found by name there, as A.
  */
 import { loosely, named, scope, type AnyTensor, type Loose } from '../lib/index.ts'
-import { add } from '../ops/index.ts'
+import { add, concat, rearrange } from '../ops/index.ts'
+import { positionEncoding } from './box-positions.ts'
 import { askMemory } from './cross-attention.ts'
 
 export interface Merging {
@@ -15,6 +16,8 @@ export interface Merging {
   readonly fused: AnyTensor
   /** pooled features of the boxes, [boxes, E] */
   readonly features: AnyTensor
+  /** where the boxes lie, [boxes, 4]: cx, cy, w, h, each over the picture's width or height */
+  readonly places: AnyTensor
   /** which boxes there are, [boxes], where pictures of a batch have different numbers of them; all unless said */
   readonly known?: AnyTensor | undefined
 }
@@ -39,6 +42,12 @@ const answered = (x: AnyTensor, memory: AnyTensor, known?: AnyTensor): Loose =>
 export const noBoxes = (({ fused }) => ({ map: fused })) satisfies BoxMerging
 /** Object tokens after the picture's. */
 export const concatBoxes = (({ fused, features }) => ({ map: fused, objects: features })) satisfies BoxMerging
+/** The same, and each object's token knows where its box lies: sines and cosines of its place stand beside its features. */
+export const placedBoxes = (({ fused, features, places }) => {
+  const encoded = positionEncoding({ features: 16 })(places as Loose)
+  const flat = loosely(rearrange)('...s k q -> ...s (k q)')(encoded)
+  return { map: fused, objects: loosely(concat)(-1)(features, flat) }
+}) satisfies BoxMerging
 /** F-to-B: every token of the fused map asks the boxes. No object tokens. */
 export const mapAsksBoxes = (({ fused, features, known }) => ({
   map: answered(fused, features, known),

@@ -5,6 +5,7 @@ export {
   concatBoxes,
   mapAsksBoxes,
   noBoxes,
+  placedBoxes,
   type BoxMerging,
   type Merged,
   type Merging,

@@ -27,6 +27,7 @@ import {
 } from '../lib/index.ts'
 import { concat, iota } from '../ops/index.ts'
 import type { BoxMerging } from './box-merging.ts'
+import { boxPositions } from './box-positions.ts'
 import { clip, type ClipConfig } from './clip.ts'
 import { convNext, type ConvNextConfig } from './convnext.ts'
 import { embed, head, nextToken, transform, type Attend, type LlamaConfig } from './llama.ts'
@@ -114,7 +115,8 @@ export const look =
     if (parts.boxes === undefined) return { picture: picture(fused), towers }
     const pool = pooledFeatures({ bins: parts.bins ?? 56, size: [parts.imageSize, parts.imageSize] })
     const features = named('R')(pool(maps, boxes as Loose))
-    const { map, objects } = parts.boxes({ low, fused, features, known })
+    const places = boxPositions(parts.imageSize, parts.imageSize)(boxes as Loose)
+    const { map, objects } = parts.boxes({ low, fused, features, places, known })
     if (objects === undefined) return { picture: picture(map), towers }
     return { picture: picture(map), objects: named('objects')(projected('bbox_projector', mlp2, objects)), towers }
   }

@@ -1,5 +1,5 @@
 /** From the words of a wiring to the parts of a model. */
-import { boxesAskMap, concatBoxes, mapAsksBoxes, noBoxes, type BoxMerging } from '../box-merging.ts'
+import { boxesAskMap, concatBoxes, mapAsksBoxes, noBoxes, placedBoxes, type BoxMerging } from '../box-merging.ts'
 import type { ConvNextConfig } from '../convnext.ts'
 import {
   bothViews,
@@ -30,6 +30,7 @@ export const fusions: Readonly<Record<FusionName, MgParts['fusion']>> = {
 const mergings: Readonly<Record<BoxesName, (w: Wiring) => BoxMerging>> = {
   none: () => noBoxes,
   concat: () => concatBoxes,
+  placed: () => placedBoxes,
   'f-to-b': () => mapAsksBoxes,
   'b-to-f': ({ box_memory }) => boxesAskMap(box_memory === 'E_F' ? 'fused' : 'low'),
 }

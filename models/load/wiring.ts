@@ -20,7 +20,7 @@ export const fusionNames = [
   'resampler',
 ] as const
 export type FusionName = (typeof fusionNames)[number]
-export const boxNames = ['concat', 'none', 'f-to-b', 'b-to-f'] as const
+export const boxNames = ['concat', 'placed', 'none', 'f-to-b', 'b-to-f'] as const
 export type BoxesName = (typeof boxNames)[number]
 
 const codec = t.type({
