@@ -4,7 +4,7 @@ export * from './shape/index.ts'
 export * from './graph/index.ts'
 export * from './form/index.ts'
 export { evaluate, type EvaluateOptions, type Values } from './interpret/evaluate.ts'
-export { gradient, pullback } from './interpret/gradient.ts'
+export { gradient, pullback, type PullbackOptions } from './interpret/gradient.ts'
 export {
   checkParameters,
   checkUpdates,

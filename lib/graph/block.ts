@@ -89,6 +89,16 @@ const within = <B>(name: string, f: () => B): B => {
     path = outer
   }
 }
+/** Builds as if in the block at this full path: what is derived from a node belongs where the node does. */
+export const inBlock = <B>(fullPath: string, f: () => B): B => {
+  const outer = path
+  path = fullPath === '' ? [] : [fullPath]
+  try {
+    return f()
+  } finally {
+    path = outer
+  }
+}
 const isTensor = (x: unknown): x is AnyTensor => typeof x === 'object' && x !== null && 'role' in x && 'shape' in x
 /** The value with one more name; records of tensors get a name for every field. */
 const labelled = <B>(value: B, label: string): B => {

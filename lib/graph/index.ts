@@ -7,6 +7,7 @@ export {
   constantIndex,
   fullLike,
   fullName,
+  inBlock,
   indexInput,
   indexInputOf,
   input,
@@ -21,7 +22,7 @@ export {
 export { block } from './generic-block.ts'
 export { foldNodes, isTensor, mapOutputs, outputList, topological, type Outputs } from './fold.ts'
 export type { FnOf, UnaryFn, BinaryFn } from './function-types.ts'
-export { initialValues, randomBits, type Init } from './initial.ts'
+export { hashText, initialValues, randomBits, type Init } from './initial.ts'
 export {
   describeOrigin,
   isOp,

@@ -23,7 +23,8 @@ export const randomBits = (key: number, i: number): number => {
   x = Math.imul(x ^ (x >>> 15), 0x846ca68b)
   return (x ^ (x >>> 16)) >>> 0
 }
-const hashText = (text: string): number => {
+/** A number for a text: which stream of random bits a name has. */
+export const hashText = (text: string): number => {
   let h = 0x811c9dc5
   for (let i = 0; i < text.length; i++) h = Math.imul(h ^ text.charCodeAt(i), 0x01000193)
   return h >>> 0

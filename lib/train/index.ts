@@ -1,7 +1,9 @@
 /** Training: a step as one program, schedules, and what they ask of an optimizer. */
 export type { After, Before, Moment, Optimizer, Schedule, Slots } from './optimizer.ts'
 export { batches, type Batches } from './batches.ts'
+export { lengthGroupedOrder, permutationsOf, type LengthGroups, type Permutation } from './length-groups.ts'
 export { lossPlot, type LogLine } from './log.ts'
+export { stepMemory, type StepMemory } from './savings.ts'
 export { constantRate, cosine, publishedCosine, type CosineOptions } from './schedules.ts'
 export { isTrained, trainingStep, type StepGraph, type StepOptions, type Trainable } from './step.ts'
 export { train, type Learner, type TrainOptions, type TrainReport } from './train.ts'

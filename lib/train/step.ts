@@ -14,6 +14,7 @@ import {
   type Source,
   type Tensor,
 } from '../graph/index.ts'
+import { stepsOf } from '../interpret/block-tree.ts'
 import { gradient } from '../interpret/gradient.ts'
 import type { Update } from '../interpret/parameters.ts'
 import type { Optimizer } from './optimizer.ts'
@@ -27,6 +28,11 @@ export interface StepOptions {
   readonly optimizer: Optimizer
   /** largest norm of all gradients together; they are not limited unless said */
   readonly clip?: number
+  /**
+   * Names of blocks that are computed again for their gradients, so that nothing but what goes into them is kept for that. Each of
+   * several that are numbered stands alone: 'layers' are layers.0, layers.1, ….
+   */
+  readonly recompute?: readonly string[]
   /** is an update made of several micro-batches? */
   readonly accumulate?: boolean
 }
@@ -59,12 +65,26 @@ export const unknownBlocks = (trainable: Trainable | undefined, names: readonly 
     ? []
     : trainable.filter(block => !names.some(name => isTrained([block], name)))
 
+/** The outermost of some blocks around a path, with its number if it has one. */
+const blockAmong =
+  (blocks: readonly string[]) =>
+  (path: string): string | undefined => {
+    const steps = stepsOf(path)
+    const bare = (step: string): string => step.replace(/\.\d+$/, '')
+    const depth = steps.findIndex((_, k) => {
+      const upTo = steps.slice(0, k + 1)
+      const names = [upTo.join('.'), [...upTo.slice(0, -1), bare(upTo[k]!)].join('.')]
+      return blocks.some(block => names.some(name => `.${name}`.endsWith(`.${block}`)))
+    })
+    return depth < 0 ? undefined : steps.slice(0, depth + 1).join('.')
+  }
+
 /** Tables of fixed positions are parameters, since files have them; they are not learned. */
 const isLearned = (node: Node): node is Source => node.role === 'parameter' && node.init?.init !== 'sine grid'
 
 /** The step that makes a loss smaller. */
 export const trainingStep = (loss: Tensor<[]>, options: StepOptions): StepGraph => {
-  const { trainable, optimizer, clip, accumulate = false } = options
+  const { trainable, optimizer, clip, recompute, accumulate = false } = options
   const states = new Map<string, Source>()
   const stateOf = (parameter: Source): Source => {
     const known = states.get(parameter.name) ?? Object.freeze({ ...parameter, role: 'state' as const })
@@ -79,7 +99,8 @@ export const trainingStep = (loss: Tensor<[]>, options: StepOptions): StepGraph 
   const trained = [...states.values()]
   // the last parameters first, as their gradients come to be: so what they are made from is freed in time
   const backward = trained.toReversed()
-  const gradients = gradient(onStates, backward)
+  const again = recompute === undefined ? {} : { recompute: blockAmong(recompute) }
+  const gradients = gradient(onStates, backward, again)
   const slotsOf = (parameter: Source): Readonly<Record<string, Loose>> =>
     Object.fromEntries(optimizer.slots.map(slot => [slot, stateLike(slotName(slot, parameter.name), parameter)]))
   const slots = backward.map(slotsOf)
