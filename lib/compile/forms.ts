@@ -11,6 +11,8 @@ import { settingsOf } from './equality.ts'
 const largest = 40
 
 export interface Forms {
+  /** equal for nodes that have the same form and meaning */
+  readonly likeness: (node: Applied) => string
   readonly formOf: (node: Applied) => Form | undefined
   /** the graph that a composite stands for, on its inputs and in its block */
   readonly meaningOf: (node: Applied) => Node
@@ -97,7 +99,7 @@ export const formsOnce = (): Forms => {
     }
     return given.length === 1 ? index => steps.reduce((at, step) => step(at), index) : undefined
   }
-  return { formOf, meaningOf }
+  return { likeness, formOf, meaningOf }
 }
 
 /** What forms and meanings depend on. */

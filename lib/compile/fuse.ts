@@ -32,10 +32,10 @@ interface Work {
 }
 const nothing: Work = { arithmetic: 0, loads: 0 }
 const both = (a: Work, b: Work): Work => ({ arithmetic: a.arithmetic + b.arithmetic, loads: a.loads + b.loads })
-const workOf = (x: Expr, ofLoad: (node: Node) => Work): Work => {
+const workOf = (x: Expr, ofLoad: (load: Expr) => Work): Work => {
   switch (x.e) {
     case 'load':
-      return x.index.reduce((w, i) => both(w, workOf(i, ofLoad)), ofLoad(x.of))
+      return x.index.reduce((w, i) => both(w, workOf(i, ofLoad)), ofLoad(x))
     case 'arith':
       return both(workOf(x.a, ofLoad), workOf(x.b, ofLoad))
     case 'compare':
@@ -61,26 +61,33 @@ const sameIndex = (a: readonly Expr[], b: readonly Expr[]): boolean =>
   a.length === b.length &&
   a.every((x, k) => x === b[k] || (x.e === 'literal' && b[k]?.e === 'literal' && x.value === b[k].value))
 
-/** Reads of one each-node: which inputs, at which indices. */
+/** What each-nodes of one likeness read, by the position of the input. */
 interface Reads {
-  readonly value: Expr
-  readonly of: readonly { readonly node: Node; readonly identity: boolean }[]
+  /** the arithmetic of an element, without its loads */
+  readonly arithmetic: number
+  /** the input of every load in it */
+  readonly loads: readonly number[]
+  /** the places that it reads, and whether each is the element's own */
+  readonly sites: readonly { readonly input: number; readonly identity: boolean }[]
 }
 const readsOf = (node: Applied, form: Each): Reads => {
   const index = outputAxes(node.shape)
-  const of: { node: Node; identity: boolean }[] = []
+  const inputs = new Map<Expr, number>()
+  const sites: { input: number; identity: boolean }[] = []
   const load: Load = (k, at) => {
     const input = node.inputs[k] as Node
-    of.push({
-      node: input,
-      identity:
-        sameIndex(at, index) &&
-        input.shape.length === node.shape.length &&
-        input.shape.every((d, j) => d === node.shape[j]),
-    })
-    return { e: 'load', of: input, index: at }
+    const shaped = input.shape.length === node.shape.length && input.shape.every((d, j) => d === node.shape[j])
+    sites.push({ input: k, identity: shaped && sameIndex(at, index) })
+    const made: Expr = { e: 'load', of: input, index: at }
+    inputs.set(made, k)
+    return made
   }
-  return { value: form.value(load, index), of }
+  const loads: number[] = []
+  const { arithmetic } = workOf(form.value(load, index), x => {
+    loads.push(inputs.get(x) as number)
+    return nothing
+  })
+  return { arithmetic, loads, sites }
 }
 
 const elements = (node: Node): number | undefined => {
@@ -107,7 +114,7 @@ const bindingsOf = (node: Node, { elements: most }: Bindable): number =>
 /** Decides for the whole graph. Nodes that stand `apart` are always memory. */
 export const fuse = (
   outputs: readonly Node[],
-  { formOf }: Forms,
+  { formOf, likeness }: Forms,
   most: Bindable,
   apart: ReadonlySet<Node> = new Set(),
 ): Fusion => {
@@ -124,6 +131,7 @@ export const fuse = (
   const landings = new Map<Node, (index: readonly Expr[]) => readonly Expr[]>()
   const landing = (node: Node) => landings.get(node) ?? ((index: readonly Expr[]) => index)
   const works = new Map<Node, Work>()
+  const likeReads = new Map<string, Reads>()
   const leaves = new Map<Node, ReadonlySet<Node>>()
 
   const leavesOf = (node: Node): ReadonlySet<Node> => leaves.get(node) ?? new Set([node])
@@ -140,11 +148,14 @@ export const fuse = (
     if (node.role !== 'applied') continue
     const own = form(node)
     if (own.form === 'kernel') continue
-    const reads = own.form === 'each' ? readsOf(node, own) : undefined
+    const like = own.form === 'each' ? likeness(node) : ''
+    const reads = own.form === 'each' ? (likeReads.get(like) ?? readsOf(node, own)) : undefined
+    if (reads !== undefined) likeReads.set(like, reads)
+    const sites = (reads?.sites ?? []).map(s => ({ node: node.inputs[s.input] as Node, identity: s.identity }))
     // what is too large to bind is written in parts, each of which must lie together
     const moves = own.form === 'each' && (elements(node) ?? 0) <= most.elements ? own.moves : undefined
     // the result of the last anchor that this node reads element by element and alone: it is computed there
-    const candidates = (reads?.of ?? []).filter(r => {
+    const candidates = sites.filter(r => {
       const through = anchors.get(r.node) ?? r.node
       return (
         (r.identity || moves !== undefined) &&
@@ -159,7 +170,7 @@ export const fuse = (
         (best, n) => (best === undefined || (numbers.get(n) as number) > (numbers.get(best) as number) ? n : best),
         undefined,
       )
-    const everyReadFits = (reads?.of ?? []).every(r => r.node !== chosen || r.identity || moves !== undefined)
+    const everyReadFits = sites.every(r => r.node !== chosen || r.identity || moves !== undefined)
     if (chosen !== undefined && everyReadFits) {
       const before = landing(chosen)
       anchors.set(node, anchors.get(chosen) ?? (chosen as Applied))
@@ -172,21 +183,23 @@ export const fuse = (
         for (const leaf of leavesOf(input)) bound.add(leaf)
         continue
       }
-      const sites = reads?.of.filter(r => r.node === input).length ?? 1
+      const places = reads === undefined ? 1 : sites.filter(r => r.node === input).length
       if (
         isConstant(input) ||
-        (isEach(input) && !anchors.has(input) && worthInlining(input, node, own, sites, bound))
+        (isEach(input) && !anchors.has(input) && worthInlining(input, node, own, places, bound))
       ) {
         within.get(node)?.add(input)
         for (const leaf of leavesOf(input)) bound.add(leaf)
       } else bound.add(input)
     }
     leaves.set(node, bound)
-    if (reads !== undefined)
-      works.set(
-        node,
-        workOf(reads.value, n => (inlined(n, node) ? (works.get(n) ?? nothing) : { arithmetic: 0, loads: 1 })),
-      )
+    if (reads !== undefined) {
+      const loaded = reads.loads.map(k => {
+        const input = node.inputs[k] as Node
+        return inlined(input, node) ? (works.get(input) ?? nothing) : { arithmetic: 0, loads: 1 }
+      })
+      works.set(node, loaded.reduce(both, { arithmetic: reads.arithmetic, loads: 0 }))
+    }
   }
 
   function worthInlining(
