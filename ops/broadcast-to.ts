@@ -1,4 +1,6 @@
 import {
+  asTensor,
+  fullLike,
   isRefusal,
   op,
   broadcasting,
@@ -82,6 +84,12 @@ export const broadcastTo: <const T extends Shape>(
     ]
   },
   flops: () => 0,
+  simplify: node => {
+    const x = node.inputs[0]!
+    return x.role === 'constant' && typeof x.value === 'number'
+      ? asTensor(fullLike(asTensor(node), x.value))
+      : undefined
+  },
   sampleAttrs: draw =>
     draw.pick<Attrs>([
       { shape: [2, 3, 4], added: [0] },
