@@ -11,6 +11,7 @@ import { alongK, runsAlong, storesAlong, type Problem } from './problem.ts'
 import { shared } from './shared.ts'
 import { aboutSize } from '../usual.ts'
 import { tiles } from './tiles.ts'
+import { windows, windowsFit, windowsLoads } from './windows.ts'
 
 export interface Schedule {
   readonly name: string
@@ -56,6 +57,13 @@ export const schedules: readonly Schedule[] = [
     loads: () => 5 / 4,
     compiling: () => 0.4,
     make: channels,
+  },
+  {
+    name: 'windows',
+    fits: windowsFit,
+    loads: windowsLoads,
+    compiling: () => 1,
+    make: windows,
   },
   {
     name: 'shared',
