@@ -11,10 +11,11 @@ it('reports adapter, limits, features and ceilings, within 20 seconds', { timeou
   const { measured, limits, tried } = result.right
   expect(tried.length).toBeGreaterThan(0)
   expect(limits.maxStorageBufferBindingSize).toBeGreaterThanOrEqual(128 * 2 ** 20)
-  for (const { milliseconds, rate } of [measured.matmul, measured.stream, measured.copy]) {
+  for (const { milliseconds, rate } of [measured.arithmetic, measured.matmul, measured.stream, measured.copy]) {
     expect(milliseconds).toBeGreaterThan(0)
     expect(rate).toBeGreaterThan(0)
   }
+  expect(measured.arithmetic.rate).toBeGreaterThan(measured.matmul.rate / 2)
   const page = formatDoctor(result.right)
   expect(page).toMatch(/^matmul .* GFLOP\/s \(\d+³, /m)
   expect(page).toMatch(/^stream .* GB\/s/m)

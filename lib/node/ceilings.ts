@@ -1,7 +1,7 @@
 /**
- * What a device can do at best, measured: the rate of a good matrix product and of plain streaming, with kernels that depend
- * on nothing else in Sluice. `doctor` prints them, and a profile can be read beside them. The matrix product is checked
- * exactly before it is timed (its operands are small integers), so that a wrong driver cannot look fast.
+ * What a device can do at best, measured: the rate of arithmetic alone, of a good matrix product and of plain streaming, with kernels
+ * that depend on nothing else in Sluice. `doctor` prints them, and a profile can be read beside them. What is computed is checked exactly
+ * before it is timed (operands are small integers), so that a wrong driver cannot look fast.
  *
  * Which product is fast depends on the adapter: a software driver with subgroups of 8 (lavapipe) reads storage images
  * eight texels at a time and buffers one number at a time; one with 4 (SwiftShader) is better off with buffers; in both the
@@ -16,6 +16,8 @@ export interface Rate {
   readonly rate: number
 }
 export interface Ceilings {
+  /** multiply-adds in registers, which no kernel exceeds */
+  readonly arithmetic: Rate
   readonly matmul: Rate
   readonly stream: Rate
   readonly copy: Rate
@@ -131,6 +133,36 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   return { name: `y = 2 x, ${streamBytes / 2 ** 20} MiB`, code, grid: [width, groups / width] as const }
 }
 
+/** Independent chains of multiply-adds, few enough for 16 vector registers; the steps in a round hide what the loop costs. */
+const [chains, steps] = [8, 64] as const
+const arithmeticMilliseconds = 40
+const arithmetic = ({ software }: Kind) => {
+  const [lanes, groups] = software ? [8, 512] : [256, 4096]
+  const code = `@group(0) @binding(0) var<storage, read> X: array<f32>;
+@group(0) @binding(1) var<storage, read_write> Y: array<f32>;
+@compute @workgroup_size(${lanes})
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let rounds = u32(X[0]); // not constants, so that nothing is computed beforehand
+  let factor = X[1];
+  let term = X[2];
+  ${lines(chains, i => `var sum${i} = f32(lane) + ${i}.0;`)}
+  for (var round = 0u; round < rounds; round++) {
+    ${lines(steps, () => lines(chains, i => `sum${i} = fma(sum${i}, factor, term);`))}
+  }
+  Y[group.x * ${lanes}u + lane] = ${count(chains)
+    .map(i => `sum${i}`)
+    .join(' + ')};
+}`
+  const invocations = groups * lanes
+  return {
+    name: `${chains} chains of multiply-adds`,
+    code,
+    groups,
+    invocations,
+    flops: 2 * chains * steps * invocations,
+  }
+}
+
 const a = (row: number, k: number): number => ((row * 7 + k * 3) % 5) - 2
 const b = (k: number, column: number): number => ((k * 5 + column * 11) % 7) - 3
 
@@ -232,14 +264,20 @@ const upload = (device: GPUDevice, data: Float32Array<ArrayBuffer>, width: numbe
   }
 }
 
-/** The first wrong element of some spread over the product, in words; nothing where all are right. */
-const mistake = async (device: GPUDevice, y: GPUBuffer, n: number): Promise<string | undefined> => {
-  const readable = device.createBuffer({ size: y.size, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST })
+const numbersIn = async (device: GPUDevice, buffer: GPUBuffer): Promise<Float32Array> => {
+  const readable = device.createBuffer({ size: buffer.size, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST })
   const encoder = device.createCommandEncoder()
-  encoder.copyBufferToBuffer(y, 0, readable, 0, y.size)
+  encoder.copyBufferToBuffer(buffer, 0, readable, 0, buffer.size)
   device.queue.submit([encoder.finish()])
   await readable.mapAsync(GPUMapMode.READ)
-  const found = new Float32Array(readable.getMappedRange())
+  const numbers = new Float32Array(readable.getMappedRange().slice(0))
+  readable.destroy()
+  return numbers
+}
+
+/** The first wrong element of some spread over the product, in words; nothing where all are right. */
+const mistake = async (device: GPUDevice, y: GPUBuffer, n: number): Promise<string | undefined> => {
+  const found = await numbersIn(device, y)
   const wrong = count(64)
     .map(i => [(i * 7919) % n, (i * 104729 + 5) % n] as const)
     .map(([row, column]) => {
@@ -247,7 +285,6 @@ const mistake = async (device: GPUDevice, y: GPUBuffer, n: number): Promise<stri
       const value = found[row * n + column]
       return value === expected ? undefined : `[${row}, ${column}] is ${value}, expected ${expected}`
     })
-  readable.destroy()
   return wrong.find(text => text !== undefined)
 }
 
@@ -267,6 +304,27 @@ const measureMatmul = async (device: GPUDevice, kind: Kind, n: number): Promise<
   const milliseconds = await best(once)
   for (const resource of [left, right, y]) resource.destroy()
   return { kernel: product.name, milliseconds, rate: (2 * n ** 3) / milliseconds / 1e6 }
+}
+
+const measureArithmetic = async (device: GPUDevice, kind: Kind): Promise<Rate> => {
+  const { name, code, groups, invocations, flops } = arithmetic(kind)
+  const pipeline = await pipelineOf(device, code)
+  const [x, y] = [storage(device, 16), storage(device, 4 * invocations)]
+  const group = bind(device, pipeline, [{ buffer: x }, { buffer: y }])
+  const time = stopwatch(device)
+  const once = (rounds: number): Promise<number> => {
+    // y = y / 2 + 1 comes to 2 wherever it starts
+    device.queue.writeBuffer(x, 0, Float32Array.of(rounds, 0.5, 1))
+    return time(pipeline, group, [groups, 1])
+  }
+  const fewest = 16
+  await once(fewest)
+  const found = (await numbersIn(device, y)).find(n => n !== 2 * chains)
+  if (found !== undefined) throw new Error(`this adapter computes wrongly (${name}): ${found}, expected ${2 * chains}`)
+  const rounds = fewest * Math.max(1, Math.min(256, Math.round(arithmeticMilliseconds / (await once(fewest)))))
+  const milliseconds = await best(() => once(rounds))
+  for (const buffer of [x, y]) buffer.destroy()
+  return { kernel: name, milliseconds, rate: (rounds * flops) / milliseconds / 1e6 }
 }
 
 const measureStream = async (device: GPUDevice, kind: Kind): Promise<Pick<Ceilings, 'stream' | 'copy'>> => {
@@ -305,6 +363,7 @@ const measureSubmit = (device: GPUDevice): Promise<number> =>
 export const measureCeilings = async (device: GPUDevice, kind: Kind): Promise<Ceilings> => {
   const small = await measureMatmul(device, kind, 1024)
   const matmul = small.milliseconds < 5 ? await measureMatmul(device, kind, 4096) : small
+  const registers = await measureArithmetic(device, kind)
   const streams = await measureStream(device, kind)
-  return { matmul, ...streams, submitMicroseconds: await measureSubmit(device) }
+  return { arithmetic: registers, matmul, ...streams, submitMicroseconds: await measureSubmit(device) }
 }

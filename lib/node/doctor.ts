@@ -151,6 +151,7 @@ export const formatDoctor = ({ tried, adapter, limits, features, measured }: Doc
       features.subgroupMatrices.length === 0 ? 'no subgroup matrices' : features.subgroupMatrices.join(', '),
     ],
     ['timestamps', features.timestamps ? 'yes' : 'no: a profile has no times of single passes'],
+    ['arithmetic', rateLine(measured.arithmetic, 'GFLOP/s')],
     ['matmul', rateLine(measured.matmul, 'GFLOP/s')],
     ['stream', rateLine(measured.stream, 'GB/s')],
     ['copy', rateLine(measured.copy, 'GB/s')],
