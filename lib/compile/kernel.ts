@@ -6,7 +6,7 @@ import type { Applied, Node } from '../graph/index.ts'
 import type { Dim } from '../shape/index.ts'
 import { isPacking } from './contract/packing.ts'
 import type { Fusion } from './fuse.ts'
-import type { DeviceProfile } from './pass.ts'
+import type { DeviceProfile, Storage, WeightStorage, When } from './pass.ts'
 import { countedFrom, type Slice } from './slices.ts'
 import { halvesHelper, Module, type Read } from './wgsl.ts'
 
@@ -26,12 +26,17 @@ export interface KernelSource {
   readonly share?: number
   /** how it goes about it, where there was a choice */
   readonly schedule?: string
+  /** the sizes it is for, and kernels that compute the same root for others */
+  readonly when?: When
+  readonly others?: readonly KernelSource[]
 }
 export interface KernelContext {
   readonly fusion: Fusion
   readonly profile: DeviceProfile
   readonly root: Node
-  readonly storageOf: (node: Node) => 'f32' | 'i32' | 'f16'
+  readonly storageOf: (node: Node) => Storage
+  /** how weights are stored that products read */
+  readonly weights: WeightStorage
   /** is it computed from weights alone, before the first run? */
   readonly isFixed: (node: Node) => boolean
   /** the elements of the root that it computes and binds, where it is a part of a kernel (slices.ts) */
@@ -109,7 +114,7 @@ export const printModule = (
   context: KernelContext,
   print: (module: Module) => {
     readonly body: string
-    readonly output: { readonly wide: boolean }
+    readonly output: { readonly wide: boolean; readonly type?: string }
     readonly grid: KernelSource['grid']
     readonly enable?: readonly string[]
   },
@@ -120,7 +125,7 @@ export const printModule = (
   print(draft)
   const module = new Module(bufferName, { ...memory, slices: draft.slices }, draft.narrow)
   const { body, output, grid, enable = [] } = print(module)
-  const head = module.head({ kind: context.root.kind, wide: output.wide }, { enable })
+  const head = module.head({ kind: context.root.kind, ...output }, { enable })
   const halves = body.includes('halves(') ? `${halvesHelper}\n` : ''
   return {
     wgsl: `${head}\n${halves}\n${body}`,

@@ -21,10 +21,19 @@ import { changeKernel, eachKernel } from './kernel-each.ts'
 import { reduceKernel } from './kernel-reduce.ts'
 import { contractKernel } from './kernel-contract.ts'
 import { changeOf, inside, scheduleInPlace } from './in-place.ts'
-import { isPacking } from './contract/packing.ts'
+import { blocksStorage, isPacking } from './contract/packing.ts'
+import { storeWeights } from './contract/store.ts'
 import { wholeKernel } from './kernel-whole.ts'
 import { bufferName, type KernelContext, type KernelSource } from './kernel.ts'
-import type { BufferPlan, DeviceProfile, Lowered, Pass, Storage } from './pass.ts'
+import {
+  storageBytes,
+  type BufferPlan,
+  type DeviceProfile,
+  type Lowered,
+  type Pass,
+  type Storage,
+  type WeightStorage,
+} from './pass.ts'
 import { shareKernels } from './share.ts'
 import { inParts } from './slices.ts'
 import { simplify } from './simplify.ts'
@@ -33,8 +42,11 @@ export interface LowerOptions {
   readonly profile: DeviceProfile
   /** what every state becomes after a run: the state's tensor and its next value */
   readonly next?: readonly (readonly [state: AnyTensor, next: AnyTensor])[]
-  /** how weights are stored; graphs stay float */
-  readonly weights?: 'f32' | 'f16'
+  /**
+   * How weights are stored that products read: in halves, or in 8 or 4 bits with a scale for 32 of them (blocks.ts). Matrices that
+   * anything else reads are halves then, vectors such as biases and gains stay f32. Graphs stay float.
+   */
+  readonly weights?: WeightStorage
 }
 
 export const lower = (outputs: Outputs, options: LowerOptions): Lowered => {
@@ -61,24 +73,46 @@ export const lower = (outputs: Outputs, options: LowerOptions): Lowered => {
     if (known !== undefined) return known
     const before = over.get(node)
     if (before !== undefined) return bufferOf(before)
-    const plan = planBuffer(node, buffers.size, isFixed(node), weights)
+    const plan = planBuffer(node, buffers.size, isFixed(node), storageFor(node))
     buffers.set(node, plan)
     return plan
   }
   const passes: Pass[] = []
   const prepare: Pass[] = []
   const packings = new Map<string, Node>()
-  const storageOf = (node: Node): Storage => bufferOf(canonical(node)).storage
+  const blocks: Node[] = []
+  // what a kernel is written by hand for
+  const asTheyAre = new Set(
+    roots.flatMap(n => (n.role === 'applied' && fusion.form(n).form === 'kernel' ? n.inputs : [])),
+  )
+  // weights that nothing but stored blocks is made from are uploaded as they are, and gone when those are made
+  let storing = false
+  const storageFor = (node: Node): Storage => {
+    if (node.role !== 'parameter' || weights === 'f32' || asTheyAre.has(node as never))
+      return blocksStorage(node) ?? plainStorage(node.kind)
+    const isMatrix = node.shape.filter(d => d !== 1).length > 1
+    return isMatrix && (weights === 'f16' || !storing) ? 'f16' : 'f32'
+  }
+  const storageOf = (node: Node): Storage => {
+    const own = over.get(node) ?? canonical(node)
+    return buffers.get(own)?.storage ?? storageFor(own)
+  }
   const canonical = (node: Node): Node => packings.get(packingKey(node)) ?? node
   /** all that kernels may know of a node that they read */
   const known = (node: Node): string =>
     `${bufferName(node)} ${node.kind} ${storageOf(node)} ${isFixed(node)} [${node.shape.join()}]`
   const computed = onceForAlike({ fusion, known, over: root => over.get(root) }, root => {
-    const context = { fusion, profile, root, storageOf, isFixed }
+    const context = { fusion, profile, root, storageOf, weights, isFixed }
     const state = over.get(root)
-    const sources = state === undefined ? inParts(context, kernelOf) : [kernelOver(context, state)]
+    const storage = blocksStorage(root)
+    const sources =
+      storage !== undefined
+        ? storeWeights(context, root as Applied, storage)
+        : state === undefined
+          ? inParts(context, kernelOf).flatMap(withOthers)
+          : [kernelOver(context, state)]
     const touched = [...new Set([...sources.flatMap(s => s.reads.map(r => r.node)), root])]
-    const bytes = size.mul(4, size.sum(touched.map(n => size.prod(n.shape))))
+    const bytes = size.sum(touched.map(n => bytesOf(n, storageOf(n))))
     return { sources, label: labelOf(fusion, root), flops: flopsOf(fusion, root), bytes }
   })
   const emit = (node: Node): void => {
@@ -89,9 +123,10 @@ export const lower = (outputs: Outputs, options: LowerOptions): Lowered => {
       const key = packingKey(packed)
       if (packings.has(key)) continue
       packings.set(key, packed)
-      emit(packed)
+      if (blocksStorage(packed) === undefined || isFixed(node)) emit(packed)
+      else blocks.push(packed)
     }
-    const made = sources.map(({ wgsl, reads, write, share = 1, sizes, grid, features }): Pass => ({
+    const made = sources.map(({ wgsl, reads, write, share = 1, sizes, grid, when, features }): Pass => ({
       label,
       path: node.origin.path,
       wgsl,
@@ -103,6 +138,7 @@ export const lower = (outputs: Outputs, options: LowerOptions): Lowered => {
       write: { buffer: bufferOf(node), ...(write === undefined ? {} : { slice: write }) },
       sizes,
       grid,
+      ...(when === undefined ? {} : { when }),
       features,
       flops: shareOf(share, flops),
       bytes: shareOf(share, bytes),
@@ -116,6 +152,9 @@ export const lower = (outputs: Outputs, options: LowerOptions): Lowered => {
     return `${textOf(node.attrs)} ${node.inputs.map(n => ids.get(n) ?? ids.set(n, ids.size).get(n)).join(' ')}`
   }
   for (const node of order) emit(node)
+  // when it is known which weights anything else reads
+  storing = true
+  for (const node of blocks) emit(node)
   // states and inputs that only pass through have memory too
   const planned = results.map(bufferOf)
   const states = wanted.slice(tensors.length + next.length).map(bufferOf)
@@ -146,18 +185,15 @@ const onlyWeights = (order: readonly Node[]): Set<Node> => {
 }
 
 const plainStorage = (kind: Kind): Storage => (kind === 'float' ? 'f32' : 'i32')
-const planBuffer = (node: Node, id: number, fixed: boolean, weights: 'f32' | 'f16'): BufferPlan => {
-  const base = { id, kind: node.kind, elements: size.prod(node.shape) }
-  if (node.role === 'input')
-    return { ...base, label: node.name, storage: plainStorage(node.kind), holds: { what: 'input', source: node } }
-  if (node.role === 'state')
-    return { ...base, label: node.name, storage: plainStorage(node.kind), holds: { what: 'state', source: node } }
-  if (node.role === 'parameter')
-    return { ...base, label: node.name, storage: weights, holds: { what: 'parameter', source: node } }
+const planBuffer = (node: Node, id: number, fixed: boolean, storage: Storage): BufferPlan => {
+  const base = { id, kind: node.kind, storage, elements: size.prod(node.shape) }
+  if (node.role === 'input') return { ...base, label: node.name, holds: { what: 'input', source: node } }
+  if (node.role === 'state') return { ...base, label: node.name, holds: { what: 'state', source: node } }
+  if (node.role === 'parameter') return { ...base, label: node.name, holds: { what: 'parameter', source: node } }
   if (node.role === 'constant' && typeof node.value !== 'number')
-    return { ...base, label: 'table', storage: plainStorage(node.kind), holds: { what: 'table', values: node.value } }
+    return { ...base, label: 'table', holds: { what: 'table', values: node.value } }
   const label = node.labels.at(-1) ?? (node.role === 'applied' ? node.op.name : 'constant')
-  return { ...base, label, storage: plainStorage(node.kind), holds: { what: fixed ? 'prepared' : 'work' } }
+  return { ...base, label, holds: { what: fixed ? 'prepared' : 'work' } }
 }
 
 /** The kernel of a root that is written over a state. */
@@ -184,6 +220,17 @@ const kernelOf = (context: KernelContext): KernelSource => {
   }
 }
 
+/** All kernels that one stands for. */
+const withOthers = (kernel: KernelSource): readonly KernelSource[] => {
+  const { others = [], write, share } = kernel
+  const part = { ...(write === undefined ? {} : { write }), ...(share === undefined ? {} : { share }) }
+  return [kernel, ...others.map(other => ({ ...other, ...part }))]
+}
+/** Bytes of a node's elements. */
+const bytesOf = (node: Node, storage: Storage): Dim => {
+  const count = size.prod(node.shape)
+  return typeof count === 'number' ? count * storageBytes[storage] : size.mul(storageBytes[storage], count)
+}
 /** The share of a part in all the work of its root. */
 const shareOf = (share: number, work: Dim): Dim => (typeof work === 'number' ? Math.round(share * work) : work)
 const labelOf = (fusion: Fusion, root: Node): string => {

@@ -21,10 +21,8 @@ import {
   slotsFor,
   type ImageSlot,
 } from './images.ts'
-import type { BufferPlan, DeviceProfile, Lowered, Operand, Pass, Storage } from './pass.ts'
+import { storageBytes, type BufferPlan, type DeviceProfile, type Lowered, type Operand, type Pass } from './pass.ts'
 import { sizeTable } from './sizes.ts'
-
-export const storageBytes: Readonly<Record<Storage, number>> = { f32: 4, i32: 4, f16: 2 }
 
 /** Bytes by what they are for. */
 export interface MemoryBytes {
@@ -369,7 +367,7 @@ export const memoryPlanner = (lowered: Lowered, profile: DeviceProfile): Planner
     for (const operand of boundBuffers(pass))
       if (operand.slice === undefined) whole.set(positionOf(operand.buffer), { pass, operand })
       else slices.set(operand, { pass, first: table.add(operand.slice.first), count: table.add(operand.slice.count) })
-  for (const pass of every) for (const d of [pass.flops, pass.bytes]) table.add(d)
+  for (const pass of every) for (const d of [pass.flops, pass.bytes, pass.when?.size ?? 0]) table.add(d)
   for (const { tensor } of outputs) for (const d of tensor.shape) table.add(d)
 
   const blocks = new Map<string, { readonly start: number; readonly sizes: readonly number[] }>()

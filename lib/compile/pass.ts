@@ -5,8 +5,12 @@
 import type { AnyTensor, Kind, Source } from '../graph/index.ts'
 import type { Dim } from '../shape/index.ts'
 
+/** How weights that products read are stored: as they are, in halves, or in 8 or 4 bits with a scale for 32 of them. */
+export type WeightStorage = 'f32' | 'f16' | 'q8' | 'q4'
 /** How the elements of a buffer lie in memory: plain 32-bit numbers, or a storage chosen when compiling. */
-export type Storage = 'f32' | 'i32' | 'f16'
+export type Storage = 'i32' | WeightStorage
+/** Bytes of an element. Quantised numbers come in blocks of 2048 with their scales (contract/blocks.ts). */
+export const storageBytes: Readonly<Record<Storage, number>> = { f32: 4, i32: 4, f16: 2, q8: 17 / 16, q4: 9 / 16 }
 
 /**
  * Memory that a program needs. What it holds at the start of a run decides who fills it. Every buffer is allocated and bound in whole
@@ -51,10 +55,18 @@ export interface Pass {
    * rows of 32768 workgroups, [32768, ceil(n / 32768), 1]: kernels with such grids count `group.y * 32768 + group.x`.
    */
   readonly grid: readonly [Dim, Dim, Dim]
+  /** the sizes it is for, where other passes compute the same for others */
+  readonly when?: When
   /** device features that the kernel needs */
   readonly features: readonly GPUFeatureName[]
   readonly flops: Dim
   readonly bytes: Dim
+}
+/** Whether a size is within bounds, both of them inclusive. */
+export interface When {
+  readonly size: Dim
+  readonly least?: number
+  readonly most?: number
 }
 /**
  * A buffer, or a slice of it in elements, where a whole one would exceed the binding limit; or the buffer's image: a copy of it that is

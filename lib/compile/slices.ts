@@ -23,7 +23,7 @@ import {
 import type { Applied, Node } from '../graph/index.ts'
 import { size, type Dim, type Shape } from '../shape/index.ts'
 import type { KernelContext, KernelSource } from './kernel.ts'
-import type { Storage } from './pass.ts'
+import { storageBytes, type Storage } from './pass.ts'
 
 /** A range of the elements of a buffer, in its order. */
 export interface Slice {
@@ -38,12 +38,12 @@ export interface Span {
 
 /** Slices begin where bindings may: at whole units of 256 bytes. */
 const unit = 256
-const bytesOf: Readonly<Record<Storage, number>> = { f32: 4, i32: 4, f16: 2 }
 export const elementsOf = (node: Node): number | undefined => {
   const count = size.prod(node.shape)
   return typeof count === 'number' ? count : undefined
 }
-const binds = (count: number, storage: Storage, maxBinding: number): boolean => count * bytesOf[storage] <= maxBinding
+const binds = (count: number, storage: Storage, maxBinding: number): boolean =>
+  count * storageBytes[storage] <= maxBinding
 
 /** What an index can be, over all positions of its axes; undefined where that is not known. */
 export const spanOf = (x: Expr): Span | undefined => {
@@ -81,7 +81,7 @@ export const join = (a: Span, b: Span): Span => ({ low: Math.min(a.low, b.low), 
 
 /** The slice of a buffer that holds a span of its elements; what lies outside the buffer is never asked for. */
 const sliceFor = (total: number, storage: Storage, { low, high }: Span): Slice => {
-  const step = unit / bytesOf[storage]
+  const step = unit / storageBytes[storage]
   const first = Math.max(0, Math.min(Math.floor(low / step) * step, Math.floor((total - 1) / step) * step))
   return { first, count: Math.max(1, Math.min(high + 1, total) - first) }
 }
@@ -210,13 +210,18 @@ const cutsOf = (context: KernelContext): readonly Cut[] => {
   if (form?.form === 'kernel') return []
   const total = elementsOf(root)
   if (total === undefined) return []
-  return [{ length: total, step: unit / bytesOf[storageOf(root)], context: range => ({ ...context, part: range }) }]
+  return [
+    { length: total, step: unit / storageBytes[storageOf(root)], context: range => ({ ...context, part: range }) },
+  ]
 }
 
 /** How many times what a binding holds the largest of some operands has. */
 const excessOf = (context: KernelContext, counts: readonly (readonly [Node, number | undefined])[]): number => {
   const { profile, storageOf } = context
-  return Math.max(0, ...counts.map(([node, count]) => ((count ?? 0) * bytesOf[storageOf(node)]) / profile.maxBinding))
+  return Math.max(
+    0,
+    ...counts.map(([node, count]) => ((count ?? 0) * storageBytes[storageOf(node)]) / profile.maxBinding),
+  )
 }
 const written = (context: KernelContext, { write }: KernelSource): number =>
   excessOf(context, [[context.root, write?.count ?? elementsOf(context.root)]])

@@ -8,6 +8,7 @@ import { rowMajor } from '../form/index.ts'
 import type { Kind, Node } from '../graph/index.ts'
 import type { Dim } from '../shape/index.ts'
 import { imageFormat, imageWidth, type ImageFormat } from './images.ts'
+import { storageBytes, type Storage } from './pass.ts'
 import { countedFrom, join, sliceOf, spanOf, type Slice, type Span } from './slices.ts'
 
 export interface Text {
@@ -23,6 +24,8 @@ export interface Text {
 /** What a kernel module collects while its expressions are printed. */
 export class Module {
   private readonly buffers = new Map<Node, { name: string; wide: boolean }>()
+  /** buffers that are read 16 bytes at a time, whatever numbers those are */
+  private readonly inUnits = new Set<Node>()
   private readonly names = new Map<string, number>()
   private readonly helpers = new Map<string, string>()
   private readonly words: Dim[] = []
@@ -71,7 +74,7 @@ export class Module {
     return this.loaded(node)
   }
   /** The same for a load whose offset is told to `reaches`. */
-  loaded(node: Node): { name: string; wide: boolean; storage: 'f32' | 'i32' | 'f16'; at: (i: string) => string } {
+  loaded(node: Node): { name: string; wide: boolean; storage: Storage; at: (i: string) => string } {
     if (node === this.memory.over?.node)
       return { name: 'y', wide: this.memory.over.wide, storage: 'f32', at: i => `y[${i}]` }
     let found = this.buffers.get(node)
@@ -81,6 +84,11 @@ export class Module {
     const { name } = found
     const whole = !image && windowsOf(node, this.memory).windows === 1
     return { ...found, storage: this.memory.storageOf(node), at: i => (whole ? `${name}[${i}]` : `${name}_at(${i})`) }
+  }
+  /** How a kernel reads a buffer 16 bytes at a time: as vec4f where its numbers are f32, else as vec4u. */
+  units(node: Node): (i: string) => string {
+    this.inUnits.add(node)
+    return this.buffer(node).at
   }
   /** Notes where a load reads a buffer, for the slice of it that has to be bound. */
   reaches(node: Node, offset: Expr): void {
@@ -118,7 +126,10 @@ export class Module {
     return name
   }
   /** Declarations in front of the entry point: bindings, the block of named sizes, helper functions. */
-  head(output: { kind: Kind; wide: boolean }, options: { readonly enable?: readonly string[] } = {}): string {
+  head(
+    output: { kind: Kind; wide: boolean; type?: string },
+    options: { readonly enable?: readonly string[] } = {},
+  ): string {
     const lines = (options.enable ?? []).map(e => `enable ${e};`)
     let binding = 0
     for (const [node, { name, wide }] of this.buffers) {
@@ -126,23 +137,17 @@ export class Module {
         lines.push(imageReader(name, binding++, imageFormat(this.memory.storageOf(node))))
         continue
       }
-      const type = elementType(node.kind, this.memory.storageOf(node), wide)
+      const storage = this.memory.storageOf(node)
+      const inUnits = this.inUnits.has(node)
+      const type = inUnits ? unitType(storage) : elementType(node.kind, storage, wide)
       const { windows, size } = windowsOf(node, this.memory)
       const names = windows === 1 ? [name] : Array.from({ length: windows }, (_, w) => `${name}_${w}`)
       for (const n of names) lines.push(`@group(0) @binding(${binding++}) var<storage, read> ${n}: array<${type}>;`)
-      if (windows > 1)
-        lines.push(
-          windowReader(
-            name,
-            type,
-            names,
-            size / (this.memory.storageOf(node) === 'f16' ? (wide ? 4 : 2) : wide ? 4 : 1),
-          ),
-        )
+      const together = inUnits ? unitBytes / storageBytes[storage] : storage === 'f16' ? (wide ? 4 : 2) : wide ? 4 : 1
+      if (windows > 1) lines.push(windowReader(name, type, names, size / together))
     }
-    lines.push(
-      `@group(0) @binding(${binding++}) var<storage, read_write> y: array<${elementType(output.kind, output.kind === 'float' ? 'f32' : 'i32', output.wide)}>;`,
-    )
+    const made = output.type ?? elementType(output.kind, output.kind === 'float' ? 'f32' : 'i32', output.wide)
+    lines.push(`@group(0) @binding(${binding++}) var<storage, read_write> y: array<${made}>;`)
     if (this.words.length > 0) {
       lines.push(`struct Sizes { ${this.words.map(d => `${fieldName(d)}: i32`).join(', ')} }`)
       lines.push(`@group(0) @binding(${binding++}) var<uniform> sizes: Sizes;`)
@@ -152,7 +157,7 @@ export class Module {
 }
 /** Where the numbers of nodes lie: how each is stored, and how many bytes one binding may have. */
 export interface Memory {
-  readonly storageOf: (node: Node) => 'f32' | 'i32' | 'f16'
+  readonly storageOf: (node: Node) => Storage
   readonly maxBinding: number
   /** nodes that are read from their images */
   readonly images?: ReadonlySet<Node>
@@ -170,8 +175,10 @@ export interface Read {
 /** in how many windows of how many elements a buffer is bound */
 const windowsOf = (node: Node, memory: Memory): { windows: number; size: number } => {
   if (memory.images?.has(node) === true || memory.slices?.has(node) === true) return { windows: 1, size: 0 }
-  const bytes = memory.storageOf(node) === 'f16' ? 2 : 4
-  const size = Math.floor(memory.maxBinding / 256) * (256 / bytes)
+  const storage = memory.storageOf(node)
+  // windows begin at whole bindings, and at whole blocks of quantised numbers
+  const least = storage === 'q8' || storage === 'q4' ? 4096 : 256 / storageBytes[storage]
+  const size = Math.floor(memory.maxBinding / (least * storageBytes[storage])) * least
   const elements = node.shape.reduce<number>((n, d) => n * (typeof d === 'number' ? d : 1), 1)
   const literal = node.shape.every(d => typeof d === 'number')
   return { windows: literal ? Math.max(1, Math.ceil(elements / size)) : 1, size }
@@ -187,7 +194,9 @@ const imageReader = (name: string, binding: number, format: ImageFormat): string
   return `@group(0) @binding(${binding}) var ${name}: texture_storage_2d<${format}, read>;
 fn ${name}_at(i: i32) -> ${type} { return textureLoad(${name}, vec2i(i & ${imageWidth - 1}, i >> ${Math.log2(imageWidth)})); }`
 }
-const elementType = (kind: Kind, storage: 'f32' | 'i32' | 'f16', wide: boolean): string => {
+const unitBytes = 16
+const unitType = (storage: Storage): string => (storage === 'f32' ? 'vec4f' : 'vec4u')
+const elementType = (kind: Kind, storage: Storage, wide: boolean): string => {
   if (storage === 'f16') return wide ? 'vec2u' : 'u32'
   if (kind === 'float') return wide ? 'vec4f' : 'f32'
   return wide ? 'vec4i' : 'i32'

@@ -6,8 +6,8 @@
 import { platform } from '#platform'
 import { either as E, taskEither as TE } from 'fp-ts'
 import { imageRowBytes, imageRowsFor, imagesOf, isLasting } from '../compile/images.ts'
-import { memoryPlanner, storageBytes, type MemoryPlan, type Planner } from '../compile/memory.ts'
-import type { BufferPlan, Lowered, Pass } from '../compile/pass.ts'
+import { memoryPlanner, type MemoryPlan, type Planner } from '../compile/memory.ts'
+import { storageBytes, type BufferPlan, type Lowered, type Pass } from '../compile/pass.ts'
 import {
   deviceError,
   feedError,

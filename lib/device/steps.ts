@@ -5,7 +5,7 @@
 import { foldGrid } from '../compile/grid.ts'
 import { copiesBefore, imageRowBytes, imageWidth, texelBytes } from '../compile/images.ts'
 import type { MemoryPlan, Planner } from '../compile/memory.ts'
-import type { BufferPlan, Pass } from '../compile/pass.ts'
+import type { BufferPlan, Pass, When } from '../compile/pass.ts'
 import type { Device } from './device.ts'
 import type { Pipeline } from './pipelines.ts'
 
@@ -54,13 +54,17 @@ export const stepsOf = (
   plan: MemoryPlan,
   words: GPUBuffer | undefined,
 ): readonly Step[] => {
-  const copies = copiesBefore(passes)
-  return passes.flatMap((pass): readonly Step[] => {
+  const wanted = passes.filter(
+    ({ when }) => when === undefined || isWithin(when, ground.planner.valueOf(when.size, plan)),
+  )
+  const copies = copiesBefore(wanted)
+  return wanted.flatMap((pass): readonly Step[] => {
     const step = dispatchOf(ground, pass, plan, words)
     const before = copies.get(pass) ?? []
     return [...before.map(({ buffer, readers }) => copyOf(ground, buffer, readers, plan)), ...step]
   })
 }
+const isWithin = ({ least = -Infinity, most = Infinity }: When, n: number): boolean => least <= n && n <= most
 const dispatchOf = (
   { device, planner, pipelines, memory, image }: Ground,
   pass: Pass,

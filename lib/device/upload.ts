@@ -3,8 +3,7 @@
  * together. Then one tensor at a time is read, in pieces where it is large, so that the host never holds a model.
  */
 import { either as E, taskEither as TE } from 'fp-ts'
-import { storageBytes } from '../compile/memory.ts'
-import type { BufferPlan } from '../compile/pass.ts'
+import { storageBytes, type BufferPlan } from '../compile/pass.ts'
 import { fileError, several, type Door, type SluiceError } from '../errors.ts'
 import { countOf, initialValues, type Numbers, type Source, type Value } from '../graph/index.ts'
 import type { Device } from './device.ts'

@@ -5,18 +5,26 @@
 import type { Each, Expr, Load } from '../../form/index.ts'
 import { nodeOf, op, type AnyTensor, type Applied, type Node } from '../../graph/index.ts'
 import type { Dim, Shape } from '../../shape/index.ts'
+import type { WeightStorage } from '../pass.ts'
 
-/** the name of the compiler's own each-op that packs an operand */
-const packing = 'packPanels'
-export const isPacking = (node: Node): node is Applied => node.role === 'applied' && node.op.name === packing
+/** the names of the compiler's own each-ops that pack an operand: as plain numbers, or in blocks of a storage */
+const [packing, storing] = ['packPanels', 'storeWeights']
+export const isPacking = (node: Node): node is Applied =>
+  node.role === 'applied' && (node.op.name === packing || node.op.name === storing)
 interface Panels {
   /** which element goes where, to tell equal packings of the same nodes */
   readonly of: string
   readonly shape: Shape
+  /** of weights in blocks (blocks.ts) */
+  readonly storage?: WeightStorage
 }
+/** How the blocks of a packing are stored; undefined where it is plain numbers, or no packing. */
+export const blocksStorage = (node: Node): WeightStorage | undefined =>
+  isPacking(node) ? (node.attrs as Panels).storage : undefined
 /** An each-node of the compiler's own: what it computes is an expression that is closed over. */
 const packed = (panels: Panels, inputs: readonly Node[], form: Each): Applied => {
-  const packPanels: (panels: Panels) => (...xs: AnyTensor[]) => AnyTensor = op(packing, {
+  const name = panels.storage === undefined ? packing : storing
+  const packPanels: (panels: Panels) => (...xs: AnyTensor[]) => AnyTensor = op(name, {
     args: (p: Panels) => p,
     // what it reads may be numbers, and indices that say where
     kinds: 'a, b, c, d, e, f, g, h -> float',
@@ -32,10 +40,11 @@ const packed = (panels: Panels, inputs: readonly Node[], form: Each): Applied =>
 }
 
 /** A node of this shape whose element at an index is `element(index)`, whatever that loads. */
-export const pack = (shape: Shape, element: (index: readonly Expr[]) => Expr): Applied => {
+export const pack = (shape: Shape, element: (index: readonly Expr[]) => Expr, storage?: WeightStorage): Applied => {
   const symbolic = element(shape.map((extent: Dim, i) => ({ e: 'axis', axis: `p${i}`, extent })))
   const leaves = leavesOf(symbolic)
-  return packed({ of: addressOf(symbolic, leaves), shape }, leaves, {
+  const panels = { of: addressOf(symbolic, leaves), shape, ...(storage === undefined ? {} : { storage }) }
+  return packed(panels, leaves, {
     form: 'each',
     value: (load, index) => loadedBy(load, leaves)(element(index)),
   })

@@ -6,9 +6,11 @@
 import { size, type Dim } from '../../shape/index.ts'
 import type { KernelSource } from '../kernel.ts'
 import { channels, channelsFit } from './channels.ts'
+import { matvec, matvecFits } from './matvec.ts'
 import { panels, panelsCompiling, panelsCopies, panelsFetches, panelsFit, panelsProducts } from './panels.ts'
 import { alongK, runsAlong, storesAlong, type Problem } from './problem.ts'
 import { shared } from './shared.ts'
+import { storedPanels, storedPanelsFit } from './stored-panels.ts'
 import { aboutSize } from '../usual.ts'
 import { tiles } from './tiles.ts'
 import { windows, windowsFit, windowsLoads } from './windows.ts'
@@ -23,6 +25,8 @@ export interface Schedule {
   readonly fetches?: (problem: Problem) => number
   /** numbers packed before it, at every run, and the steps beside its own pass that this and copies into images take */
   readonly copies?: (problem: Problem) => { readonly numbers: Dim; readonly steps: number }
+  /** does it read weights in the storage that was chosen when compiling? */
+  readonly stored?: true
   /** seconds that the driver takes to compile it */
   readonly compiling: (problem: Problem) => number
   readonly make: (problem: Problem) => KernelSource
@@ -66,6 +70,24 @@ export const schedules: readonly Schedule[] = [
     make: windows,
   },
   {
+    name: 'matvec',
+    fits: matvecFits,
+    // every number of b once for a row, from an image where there are any
+    loads: ({ context }) => (context.profile.imageRows > 0 ? 0 : 1),
+    fetches: ({ context }) => (context.profile.imageRows > 0 ? 1 : 0),
+    stored: true,
+    compiling: () => 0.3,
+    make: matvec,
+  },
+  {
+    name: 'stored panels',
+    fits: storedPanelsFit,
+    loads: () => 1 / 32 + 1 / 16,
+    stored: true,
+    compiling: () => 1,
+    make: storedPanels,
+  },
+  {
     name: 'shared',
     fits: ({ context, m, n }) =>
       context.profile.tuning === 'gpu' && !(typeof m === 'number' && m < 8) && !(typeof n === 'number' && n < 8),
@@ -95,8 +117,10 @@ export const fastest = (problems: readonly Problem[], like?: string): KernelSour
       .filter(s => s.fits(problem))
       .map(schedule => ({ name: `${schedule.name} ${k}`, schedule, problem, cost: seconds(schedule, problem) })),
   )
+  // a storage is chosen for its memory, so what can keep to it does
+  const stored = choices.filter(({ schedule, problem }) => schedule.stored && problem.context.weights !== 'f32')
   const chosen =
     choices.find(({ name }) => name === like) ??
-    choices.reduce((best, choice) => (choice.cost < best.cost ? choice : best))
+    (stored.length > 0 ? stored : choices).reduce((best, choice) => (choice.cost < best.cost ? choice : best))
   return { ...chosen.schedule.make(chosen.problem), schedule: chosen.name }
 }
