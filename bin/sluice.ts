@@ -12,6 +12,7 @@ import { check } from './check.ts'
 import { doctor } from './doctor.ts'
 import { describe, graph, wgsl } from './inspect.ts'
 import { complain, listenForInterrupt, note, print } from './terminal.ts'
+import { train } from './train.ts'
 
 const { version } = createRequire(import.meta.url)('sluice/package.json') as { readonly version: string }
 
@@ -19,7 +20,7 @@ const sluice = subcommands({
   name: 'sluice',
   version,
   description: 'Multimodal models as typed expressions, compiled to WGSL',
-  cmds: { ask, describe, graph, wgsl, profile, doctor, check },
+  cmds: { ask, train, describe, graph, wgsl, profile, doctor, check },
   examples: [],
 })
 

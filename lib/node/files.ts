@@ -3,7 +3,7 @@
  * positional and open the file each time, so no handle outlives a read (there is no live mmap package for Node).
  */
 import { randomBytes } from 'node:crypto'
-import { appendFile, type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import * as path from 'node:path'
 import { either as E, function as F, taskEither as TE } from 'fp-ts'
 import { type Door, type SluiceError, fileError } from '../errors.ts'
@@ -158,9 +158,11 @@ export const writeInFolder = (file: string, pieces: Iterable<Door<Uint8Array>>):
     folderOf(file),
     TE.flatMap(() => writeAtomically(file, pieces)),
   )
-/** Adds text to the end of a file, which is made if need be. */
-export const appendText = (file: string, text: string): Door<void> =>
-  F.pipe(
+/** Adds text to the end of a file, which is made if need be; it is on the disk when this is done. */
+export const appendText = (file: string, text: string): Door<void> => {
+  const add = (handle: FileHandle): Promise<void> => handle.appendFile(text).then(() => handle.sync())
+  return F.pipe(
     folderOf(file),
-    TE.flatMap(() => TE.tryCatch(() => appendFile(file, text), notWritten(file))),
+    TE.flatMap(() => TE.tryCatch(() => withHandle(file, 'a', add), notWritten(file))),
   )
+}

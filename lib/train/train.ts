@@ -11,6 +11,7 @@ import { ahead, type Batches } from './batches.ts'
 import { blame } from './blame.ts'
 import { openCheckpoint, saveCheckpoint, type Run } from './checkpoint.ts'
 import { appendLog, drawLoss, reopenLog, type LogLine } from './log.ts'
+import type { Moment } from './optimizer.ts'
 import type { StepOptions } from './step.ts'
 import { openTrainer, type Trainer } from './trainer.ts'
 
@@ -76,69 +77,88 @@ const withValues = (
   return new Map([...weights, ...made])
 }
 
+/** Where batch k stands: in which update, at what rate, and whether that ends with it. */
+const momentOf = (
+  k: number,
+  count: number,
+  { optimizer, accumulate = 1 }: TrainOptions,
+): Moment & { readonly ends: boolean } => {
+  const begun = k - (k % accumulate)
+  const size = Math.min(accumulate, count - begun)
+  const rate = optimizer.schedule(k, count)
+  return { step: begun / accumulate + 1, rate, share: 1 / size, first: k === begun, ends: k === begun + size - 1 }
+}
+
 const runThrough = async (
   trainer: Trainer,
   model: Learner,
   data: Batches,
   options: TrainOptions,
 ): Promise<E.Either<SluiceError, void>> => {
-  const { optimizer, accumulate = 1, folder, every = 200, seed = 0, signal, onStep } = options
+  const { accumulate = 1, folder, every = 200, seed = 0, signal, onStep } = options
   const run: Run = { iterations: data.count, seed, accumulate }
   const problem = unfit(data.count, options)
   if (problem !== undefined) return E.left(problem)
   const begun = await resume(trainer, folder, run)
   if (E.isLeft(begun)) return begun
   const { start, lines } = begun.right
-  const drawn = topological([model.loss]).some(node => node.role === 'input' && node.name === seedInput)
+  const keep = keeper(trainer, folder, run, lines)
+  const seeded = seeding(model.loss, seed)
   const next = ahead(data.from(start))
   const since = performance.now()
-  const unwritten: LogLine[] = []
-  const keep = async (iteration: number): Promise<E.Either<SluiceError, void>> => {
-    if (folder === undefined) return E.right(undefined)
-    const values = await trainer.read()
-    if (E.isLeft(values)) return values
-    const logged = await appendLog(folder, unwritten.splice(0))()
-    if (E.isLeft(logged)) return logged
-    const drew = await drawLoss(folder, lines, folder)()
-    return E.isLeft(drew) ? drew : saveCheckpoint(folder, run, { iteration, values: values.right })()
-  }
   let saved = start
   let losses: number[] = []
   for (let k = start; k < data.count; k++) {
     const batch = await nextOf(next, k)
     if (E.isLeft(batch)) return batch
-    const feeds = drawn ? { ...batch.right, [seedInput]: seedOf(seed, k) } : batch.right
-    const first = k - (k % accumulate)
-    const size = Math.min(accumulate, data.count - first)
-    const ends = k === first + size - 1
-    const rate = optimizer.schedule(k, data.count)
-    const at = { step: Math.floor(k / accumulate) + 1, rate, share: 1 / size, first: k === first, ends }
-    const stepped = await trainer.step(feeds, at)()
+    const feeds = seeded(batch.right, k)
+    const { ends, ...at } = momentOf(k, data.count, options)
+    const stepped = await trainer.step(feeds, { ...at, ends })()
     if (E.isLeft(stepped)) return stepped
     const { loss, norm = 0 } = stepped.right
     if (!Number.isFinite(loss) || !Number.isFinite(norm)) return failed(trainer, model, feeds, options, k, loss)
     losses.push(loss)
     if (!ends) continue
-    const line = { iteration: k, loss: losses.reduce((a, b) => a + b, 0) / losses.length, norm, rate }
+    const line = { iteration: k, loss: losses.reduce((a, b) => a + b, 0) / losses.length, norm, rate: at.rate }
     losses = []
     lines.push(line)
-    unwritten.push(line)
     const seconds = (performance.now() - since) / 1000
-    onStep?.({
-      ...line,
-      iterations: data.count,
-      seconds,
-      secondsLeft: (seconds / (k + 1 - start)) * (data.count - k - 1),
-    })
+    const [done, left] = [k + 1 - start, data.count - k - 1]
+    onStep?.({ ...line, iterations: data.count, seconds, secondsLeft: (seconds / done) * left })
     const stops = signal?.aborted === true
-    const last = k === data.count - 1
-    if (!stops && !last && k + 1 - saved < every) continue
+    if (!stops && left > 0 && k + 1 - saved < every) continue
     const kept = await keep(k + 1)
     if (E.isLeft(kept)) return kept
     saved = k + 1
-    if (stops && !last) return E.left(interrupted(`training, after ${k + 1} of ${data.count} batches,`))
+    if (stops && left > 0) return E.left(interrupted(`training, after ${k + 1} of ${data.count} batches,`))
   }
   return E.right(undefined)
+}
+
+/** Keeps what a run with a folder has come to: new lines of its log, its plot, and last its checkpoint. */
+const keeper = (
+  trainer: Trainer,
+  folder: string | undefined,
+  run: Run,
+  lines: readonly LogLine[],
+): ((iteration: number) => Promise<E.Either<SluiceError, void>>) => {
+  let written = lines.length
+  return async iteration => {
+    if (folder === undefined) return E.right(undefined)
+    const values = await trainer.read()
+    if (E.isLeft(values)) return values
+    const logged = await appendLog(folder, lines.slice(written))()
+    if (E.isLeft(logged)) return logged
+    written = lines.length
+    const drew = await drawLoss(folder, lines, folder)()
+    return E.isLeft(drew) ? drew : saveCheckpoint(folder, run, { iteration, values: values.right })()
+  }
+}
+/** Feeds with what random numbers are made from, for a loss that asks for it: other ones for every batch, the same in every run. */
+const seeding = (loss: Tensor<[]>, seed: number): ((feeds: Feeds, k: number) => Feeds) => {
+  const asks = topological([loss]).some(node => node.role === 'input' && node.name === seedInput)
+  if (!asks) return feeds => feeds
+  return (feeds, k) => ({ ...feeds, [seedInput]: value([1], [randomBits(seed, k) >>> 1], 'index') })
 }
 
 const unfit = (count: number, { optimizer, accumulate = 1 }: TrainOptions): SluiceError | undefined => {
@@ -173,9 +193,6 @@ const nextOf = async (next: () => Promise<IteratorResult<Feeds>>, k: number): Pr
     return E.left(trainingError(`batch ${k} could not be made: ${(error as Error).message}`))
   }
 }
-/** What random numbers of a batch are made from: other ones for every batch, the same in every run. */
-const seedOf = (seed: number, k: number): Value => value([1], [randomBits(seed, k) >>> 1], 'index')
-
 const failed = async (
   trainer: Trainer,
   { loss, weights }: Learner,

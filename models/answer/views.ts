@@ -55,7 +55,8 @@ export const shotsOf =
     )
   }
 
-const pictureIn = (files: Folder, decode: Host['decode'], name: string): Door<Picture> =>
+/** The pixels of a picture file. */
+export const pictureIn = (files: Folder, decode: Host['decode'], name: string): Door<Picture> =>
   F.pipe(
     files.open(name),
     TE.flatMap(source => source.read(0, source.size)),
@@ -69,7 +70,13 @@ const detectionsIn = (
 ): E.Either<SluiceError, readonly Detections[]> =>
   single ? E.map((one: Detections) => [one])(readBoxes(text, file)) : readVideoBoxes(text, file, count)
 
-const shotOf = (model: LoadedMgLlava, picture: Picture, found: Detections | undefined, padded: boolean): Shot => {
+/** A picture, and what was found in it, as the towers are shown them; `padded` to a square, as pictures are and frames are not. */
+export const shotOf = (
+  model: Pick<LoadedMgLlava, 'wiring' | 'statistics'>,
+  picture: Picture,
+  found: Detections | undefined,
+  padded: boolean,
+): Shot => {
   const { image_size: size, low_size: low, box_threshold, box_limit } = model.wiring
   const { image, detail } = pixelsOf(model, picture, padded)
   const views = {
@@ -85,7 +92,7 @@ const shotOf = (model: LoadedMgLlava, picture: Picture, found: Detections | unde
 
 /** Pixels in both sizes. Frames of a video are not padded, and each size is made from the frame itself. */
 const pixelsOf = (
-  { wiring, statistics }: LoadedMgLlava,
+  { wiring, statistics }: Pick<LoadedMgLlava, 'wiring' | 'statistics'>,
   picture: Picture,
   padded: boolean,
 ): { readonly image: Float32Array; readonly detail: Float32Array } => {

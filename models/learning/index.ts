@@ -10,3 +10,20 @@ export {
   type Tokens,
 } from './answers.ts'
 export { labelOf, placesOf, unlabelled, type LabelledIds, type Place } from './splicing.ts'
+export {
+  encodeConversation,
+  encodeTurns,
+  messageCodec,
+  turnsOf,
+  type Encoded,
+  type Message,
+  type Turn,
+} from './conversation.ts'
+export {
+  batchesOf,
+  openDataset,
+  type BatchingOptions,
+  type Dataset,
+  type DatasetFiles,
+  type DatasetOptions,
+} from './dataset.ts'

@@ -23,6 +23,14 @@ const whole = [
   ...['baseline', 'conv-gate-llama3', 'conv-gate-phi3', 'conv-gate-vicuna', 'conv-gate-yi', 'resampler', 'video'].map(
     name => `mg-llava/${name}`,
   ),
+  ...['README.md', 'make.py', 'config.json', 'parts', 'schedule', 'sampler', 'blocks'].map(name => `training/${name}`),
+  ...['lm/llama-gqa', 'lora/llama-queries-and-values', 'two-stage/f-to-b'].map(name => `training/${name}`),
+  ...['accumulation-2', 'boxes.json', 'images', 'model', 'samples.safetensors', 'train.json'].map(
+    name => `training/two-stage/vicuna/${name}`,
+  ),
+  ...['encode-vicuna', 'encode-phi3_chat', 'batch-vicuna', 'tokenizers/llama-2-like', 'tokenizers/phi-3-like'].map(
+    name => `training/prompts/${name}`,
+  ),
 ]
 /** Pictures of every kind of file; the large ones stay behind. */
 const mostPictureBytes = 150_000

@@ -40,7 +40,7 @@ it('drops the share it was told, keeps the mean, and differs by seed and name', 
 it('drops whole samples for stochastic depth, and passes gradients where it passed numbers', () => {
   const x = input('x', ['rows', 4])
   const y = stochasticDepth('path', 0.5)(x, seed) as Loose
-  const total = sum(0, 1)(y) as Tensor<[]>
+  const total = sum(0, 1)(y) as Loose as Tensor<[]>
   const feeds = { ...fed(4), x: value([64, 4], new Float32Array(256).fill(1)) }
   const { out, slope } = right(evaluate({ out: y, slope: gradient(total, [x])[0] as Loose }, feeds))
   const rows = Array.from({ length: 64 }, (_, r) => Array.from(out.data.subarray(4 * r, 4 * r + 4)))

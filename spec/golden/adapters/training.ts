@@ -4,7 +4,10 @@ import { join } from 'node:path'
 import { judged, skipped, type GoldenCase, type Verdict } from '../judge.ts'
 import type { Machine } from '../machine.ts'
 import { jsonOf } from './stages.ts'
+import { checkBlock } from './training/blocks.ts'
 import { checkLanguageModel, checkLora } from './training/lm.ts'
+import { checkBatches, checkPrompts } from './training/prompts.ts'
+import { checkSampler } from './training/sampler.ts'
 import { checkAccumulation, checkClip, checkLearningRate, checkOptimizer } from './training/schedule.ts'
 import { checkTwoStages, checkVariant } from './training/two-stage.ts'
 
@@ -20,6 +23,10 @@ const kinds: Readonly<
   accumulation: checkAccumulation,
   'lm-training': checkLanguageModel,
   lora: checkLora,
+  sampler: checkSampler,
+  prompt: checkPrompts,
+  batch: checkBatches,
+  'block-gradients': checkBlock,
   'two-stage': checkTwoStages,
   'two-stage-gradients': checkVariant,
 }
