@@ -21,6 +21,10 @@ export interface Roof {
 export const allowed = ({ gflops, gigabytesPerSecond }: Roof, intensity: number): number =>
   Math.min(gflops, gigabytesPerSecond * intensity)
 
+/** So many points have a number, and a line in the key. */
+const most = 8
+const number = (n: number): string => `${Number(n.toPrecision(2))}`
+
 /** SVG. The area of a point is its share of the time of its part; points without operations have no place in it. Lower roofs are dashed. */
 export const roofline = (
   points: readonly Point[],
@@ -32,30 +36,41 @@ export const roofline = (
     .map(p => {
       const whole = points.filter(q => q.part === p.part).reduce((sum, q) => sum + q.milliseconds, 0)
       const share = p.milliseconds / whole
-      const name = share > 0.12 ? p.label : ''
-      return { ...p, intensity: p.flops / p.bytes, reached: p.flops / p.milliseconds / 1e6, share, name }
+      return { ...p, intensity: p.flops / p.bytes, reached: p.flops / p.milliseconds / 1e6, share }
     })
+    .sort((a, b) => b.share - a.share)
+  const key = dots.slice(0, most).map((dot, i) => ({ ...dot, rank: `${i + 1}` }))
+  const lines = key.map(({ rank, part, label, share, reached }) => {
+    const text = `${rank}  ${label}: ${(100 * share).toFixed(0)} %, ${number(reached)} GFLOP/s`
+    return { part, text }
+  })
   const parts = [...new Set(points.map(p => p.part))]
-  const [left, right] = [0.05, 1000]
+  const [left, right] = [0.1, 1000]
   const lineOf = (r: Roof): readonly { readonly intensity: number; readonly reached: number }[] =>
     [left, r.gflops / r.gigabytesPerSecond, right].map(intensity => ({ intensity, reached: allowed(r, intensity) }))
   const { document } = parseHTML('<html></html>')
   const chart = Plot.plot({
     document,
     width: 860,
-    height: 460,
+    height: 520,
     marginLeft: 60,
     marginRight: 30,
     style: { background: 'white', color: 'black', fontSize: '12px' },
-    x: { type: 'log', label: 'operations for a byte of operands and result', grid: true, domain: [left, right] },
-    y: { type: 'log', label: 'GFLOP/s', grid: true, domain: [0.1, 1.6 * roof.gflops] },
-    r: { range: [0, 18], domain: [0, 1] },
+    x: {
+      type: 'log',
+      label: 'operations for a byte of operands and result',
+      grid: true,
+      domain: [left, right],
+      tickFormat: number,
+    },
+    y: { type: 'log', label: 'GFLOP/s', grid: true, domain: [0.1, 1.6 * roof.gflops], tickFormat: number },
+    r: { range: [2, 18], domain: [0, 1] },
     color: { type: 'categorical', domain: parts },
     marks: [
       Plot.line(lineOf(roof), { x: 'intensity', y: 'reached', stroke: '#888', strokeWidth: 2 }),
       ...lower.map(r => Plot.line(lineOf(r), { x: 'intensity', y: 'reached', stroke: '#888', strokeDasharray: '4 4' })),
       Plot.dot(dots, { x: 'intensity', y: 'reached', r: 'share', fill: 'part', fillOpacity: 0.65, stroke: 'part' }),
-      Plot.text(dots, { x: 'intensity', y: 'reached', text: 'name', dy: -16, fontSize: 10 }),
+      Plot.text(key, { x: 'intensity', y: 'reached', text: 'rank', fontSize: 10, fontWeight: 'bold' }),
       Plot.text([{ intensity: left, reached: 1.3 * roof.gflops }], {
         x: 'intensity',
         y: 'reached',
@@ -63,12 +78,13 @@ export const roofline = (
         textAnchor: 'start',
         fontWeight: 'bold',
       }),
-      ...parts.map((part, i) =>
+      ...[...lines, ...parts.map(part => ({ part, text: `● ${part}` }))].map(({ part, text }, i) =>
         Plot.text([part], {
           frameAnchor: 'bottom-right',
-          dx: -10,
-          dy: -10 - 15 * i,
-          text: () => `● ${part}`,
+          dx: -330,
+          dy: -14 * (most + parts.length - i),
+          textAnchor: 'start',
+          text: () => text,
           fill: () => part,
         }),
       ),
