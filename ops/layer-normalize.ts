@@ -1,13 +1,26 @@
-import { op, size, wgsl, type Dim, type Draw, type Expr, type Load, type Shape, type Tensor } from '../lib/index.ts'
+import {
+  op,
+  size,
+  wgsl,
+  type Dim,
+  type Draw,
+  type Expr,
+  type Load,
+  type Loose,
+  type Shape,
+  type Tensor,
+} from '../lib/index.ts'
 import { add } from './add.ts'
 import { normalisationRule, parameterAlong, spreadAlong } from './along-axis.ts'
 import { mean } from './mean.ts'
 import { mul } from './mul.ts'
 import { sizeAsFloat, square } from './over-size.ts'
-import { alongAxes } from './reduction.ts'
+import { layerNormalizeBack } from './layer-normalize-back.ts'
+import { alongAxes, fromFront } from './reduction.ts'
 import { rsqrt } from './rsqrt.ts'
 import { shift } from './shift.ts'
 import { sub } from './sub.ts'
+import { sum } from './sum.ts'
 
 interface Attrs {
   readonly axis: number
@@ -70,6 +83,16 @@ export const layerNormalize: LayerNormalize = op('layerNormalize', {
         place,
       },
     }
+  },
+  gradient: (dy, { inputs: [x, weight, bias], attrs }) => {
+    const [own] = fromFront([attrs.axis], x!.shape.length)
+    const others = x!.shape.flatMap((_: Dim, k: number) => (k === own ? [] : [k]))
+    const alongOwn = (t: Loose): Loose => (others.length === 0 ? t : (sum(...others)(t) as Loose))
+    return [
+      layerNormalizeBack(attrs)(x!, dy, weight),
+      ...(weight === undefined ? [] : [alongOwn(mul(dy, layerNormalize(attrs)(x!)))]),
+      ...(bias === undefined ? [] : [alongOwn(dy)]),
+    ]
   },
   flops: ([x]) => size.mul(8, size.prod(x!)),
   laws: { 'does not see a constant': (f, x, ...more) => [f(shift(3)(x), ...more), f(x, ...more)] },

@@ -61,6 +61,11 @@ const sameIndex = (a: readonly Expr[], b: readonly Expr[]): boolean =>
   a.length === b.length &&
   a.every((x, k) => x === b[k] || (x.e === 'literal' && b[k]?.e === 'literal' && x.value === b[k].value))
 
+/** A place that an each-node reads, and whether it is the element's own. */
+interface Site {
+  readonly node: Node
+  readonly identity: boolean
+}
 /** What each-nodes of one likeness read, by the position of the input. */
 interface Reads {
   /** the arithmetic of an element, without its loads */
@@ -133,6 +138,7 @@ export const fuse = (
   const works = new Map<Node, Work>()
   const likeReads = new Map<string, Reads>()
   const leaves = new Map<Node, ReadonlySet<Node>>()
+  const sitesOf = new Map<Node, readonly Site[]>()
 
   const leavesOf = (node: Node): ReadonlySet<Node> => leaves.get(node) ?? new Set([node])
   const isEach = (node: Node): node is Applied => node.role === 'applied' && form(node).form === 'each'
@@ -152,18 +158,13 @@ export const fuse = (
     const reads = own.form === 'each' ? (likeReads.get(like) ?? readsOf(node, own)) : undefined
     if (reads !== undefined) likeReads.set(like, reads)
     const sites = (reads?.sites ?? []).map(s => ({ node: node.inputs[s.input] as Node, identity: s.identity }))
+    sitesOf.set(node, sites)
     // what is too large to bind is written in parts, each of which must lie together
     const moves = own.form === 'each' && (elements(node) ?? 0) <= most.elements ? own.moves : undefined
     // the result of the last anchor that this node reads element by element and alone: it is computed there
-    const candidates = sites.filter(r => {
-      const through = anchors.get(r.node) ?? r.node
-      return (
-        (r.identity || moves !== undefined) &&
-        onlyUser(r.node, node) &&
-        through.role === 'applied' &&
-        ['reduce', 'contract'].includes(form(through).form)
-      )
-    })
+    const candidates = sites.filter(
+      r => (r.identity || moves !== undefined) && onlyUser(r.node, node) && endsInAnchor(r.node),
+    )
     const chosen = candidates
       .map(r => r.node)
       .reduce<Node | undefined>(
@@ -192,6 +193,15 @@ export const fuse = (
         for (const leaf of leavesOf(input)) bound.add(leaf)
       } else bound.add(input)
     }
+    const joined = chosen === undefined && own.form === 'each' ? joinedBy(node) : undefined
+    if (joined !== undefined && bindings([...bound, ...leavesOf(joined.anchor)]) + 1 <= most.reads) {
+      const { anchor, readers } = joined
+      anchors.set(node, anchors.get(anchor) ?? (anchor as Applied))
+      landings.set(node, landing(anchor))
+      for (const reader of readers) within.get(reader)?.add(anchor)
+      bound.delete(anchor)
+      for (const leaf of leavesOf(anchor)) bound.add(leaf)
+    }
     leaves.set(node, bound)
     if (reads !== undefined) {
       const loaded = reads.loads.map(k => {
@@ -200,6 +210,36 @@ export const fuse = (
       })
       works.set(node, loaded.reduce(both, { arithmetic: reads.arithmetic, loads: 0 }))
     }
+  }
+
+  /**
+   * The last anchor whose result reaches nothing but this node, over several ways, all of them inside it and element by element: as in
+   * x f(x), and wherever the terms of a gradient meet again.
+   */
+  function joinedBy(node: Applied): { readonly anchor: Node; readonly readers: readonly Node[] } | undefined {
+    if (within.get(node)?.size === 0) return undefined
+    // users before what they read: is all that a value reaches inside, at its own element?
+    const own = new Set<Node>([node])
+    const inside = new Set<Node>([node])
+    for (const n of inside) for (const i of within.get(n) ?? []) inside.add(i)
+    const read = [...inside].flatMap(n => n.inputs.filter(i => !inside.has(i) && !isOutput.has(i) && endsInAnchor(i)))
+    if (read.length === 0) return undefined
+    const isOwn = (x: Node): boolean =>
+      !isOutput.has(x) &&
+      [...(users.get(x) ?? [])].every(u => own.has(u) && sitesOf.get(u)?.every(s => s.node !== x || s.identity))
+    const byNumber = (a: Node, b: Node): number => (numbers.get(b) as number) - (numbers.get(a) as number)
+    for (const n of [...inside].sort(byNumber)) if (isOwn(n)) own.add(n)
+    return read
+      .filter(isOwn)
+      .sort(byNumber)
+      .map(anchor => ({ anchor, readers: [...(users.get(anchor) ?? [])] }))[0]
+  }
+  function endsInAnchor(x: Node): boolean {
+    const through = anchors.get(x) ?? x
+    return through.role === 'applied' && ['reduce', 'contract'].includes(form(through).form)
+  }
+  function bindings(read: readonly Node[]): number {
+    return [...new Set(read)].reduce((sum, leaf) => sum + bindingsOf(leaf, most), 0)
   }
 
   function worthInlining(
@@ -211,8 +251,7 @@ export const fuse = (
   ): boolean {
     const work = works.get(input) ?? nothing
     const cost = price(work)
-    const read = new Set([...bound, ...leavesOf(input)])
-    const together = [...read].reduce((sum, leaf) => sum + bindingsOf(leaf, most), 0)
+    const together = bindings([...bound, ...leavesOf(input)])
     if (together + consumer.inputs.length > most.reads || cost > maxPrice || apart.has(input)) return false
     if (work.arithmetic === 0 && work.loads <= 1) return true
     // a contraction reads each element many times, and its fast kernels want plain memory
