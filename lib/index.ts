@@ -21,7 +21,7 @@ export { labels, replace, tap, tapAll, type Replacement, type Selected, type Sel
 export { lower, type LowerOptions } from './compile/lower.ts'
 export { listing, type ListingOptions } from './compile/listing.ts'
 export type { DeviceProfile, Lowered, Pass } from './compile/pass.ts'
-export { describePlan } from './compile/memory.ts'
+export { describePlan } from './compile/plan-page.ts'
 export { compile, openDevice, run, sharedDevice, type CompileOptions } from './device/run.ts'
 export { load, type LoadOptions, type Program, type RunOptions } from './device/program.ts'
 export { formatProfile, type Profile } from './device/profile.ts'

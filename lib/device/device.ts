@@ -9,7 +9,7 @@
 import { platform } from '#platform'
 import { either as E, taskEither as TE } from 'fp-ts'
 import { imageRowBytes, imageWidth, type ImageFormat } from '../compile/images.ts'
-import { showBytes } from '../compile/memory.ts'
+import { showBytes } from '../compile/limits.ts'
 import type { DeviceProfile } from '../compile/pass.ts'
 import { deviceError, interrupted, type DeviceError, type Door, type SluiceError } from '../errors.ts'
 import { pipelineCache, type PipelineCache } from './pipelines.ts'

@@ -63,14 +63,21 @@ describe.each(['lavapipe', 'gpu'] as const)('equal layers, %s', tuning => {
   })
 })
 
-// bounds that a noisy machine keeps and quadratic work does not: ten times what is measured
+/** Seconds that the process has computed: unlike those of the clock, not those that it waited for others on the machine. */
+const computed = (): number => {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1e6
+}
 describe.each(['lavapipe', 'gpu'] as const)('MG-LLaVA with Vicuna-7B, %s', tuning => {
-  it('is built, compiled and encoded in the time it takes, and not in its square', async () => {
-    const { build, compile, replan, encode, passes } = await hostOverhead(tuning)
-    expect(passes).toBeGreaterThan(700)
-    expect(build).toBeLessThan(1000)
-    expect(compile).toBeLessThan(8000)
-    expect(replan).toBeLessThan(200)
-    expect(encode).toBeLessThan(100)
-  })
+  it(
+    'is built, compiled and encoded in a fraction of what work that grows with the square of its size would take',
+    { timeout: 120_000 },
+    async () => {
+      const before = computed()
+      const { passes, kernels } = await hostOverhead(tuning)
+      expect(passes).toBeGreaterThan(700)
+      expect(kernels).toBeLessThan(passes / 5)
+      expect(computed() - before).toBeLessThan(20)
+    },
+  )
 })

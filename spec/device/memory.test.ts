@@ -2,7 +2,9 @@
 import { either as E } from 'fp-ts'
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { describePlan, memoryPlanner, showBytes, type MemoryPlan } from '../../lib/compile/memory.ts'
+import { showBytes } from '../../lib/compile/limits.ts'
+import { memoryPlanner, type MemoryPlan } from '../../lib/compile/memory.ts'
+import { describePlan } from '../../lib/compile/plan-page.ts'
 import type { BufferPlan, DeviceProfile, Lowered } from '../../lib/compile/pass.ts'
 import { affine, chain, inputSource, paramSource, programme, sum } from './by-hand.ts'
 

@@ -7,7 +7,8 @@ import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { either as E } from 'fp-ts'
-import { memoryPlanner, showBytes, type MemoryPlan } from '../../lib/compile/memory.ts'
+import { showBytes } from '../../lib/compile/limits.ts'
+import { memoryPlanner, type MemoryPlan } from '../../lib/compile/memory.ts'
 import type { Bindings } from '../../lib/interpret/bind.ts'
 import {
   compile,
