@@ -21,6 +21,7 @@ import {
 import { add, attention, iota, mul, rope, silu, slice } from '../ops/index.ts'
 import { embedding, linear, rmsNorm } from '../ops/layers/index.ts'
 import { joinHeads, toHeads } from './heads.ts'
+import { forAll } from './leading.ts'
 
 export interface LlamaConfig<D extends Dim = Dim, V extends Dim = Dim> {
   readonly width: D
@@ -137,10 +138,12 @@ export const nextToken =
     const last = loosely(slice)({ axis: 0, start: -1 })(hidden)
     return head(c)(last as Tensor<[1, D]>)
   }
-/** The whole decoder: token ids [T] to scores of the token after each, [T, vocabulary]. */
+/** The whole decoder: token ids [..., T] to scores of the token after each, [..., T, vocabulary]. */
 export const llama =
   <const D extends Dim, const V extends Dim>(c: LlamaConfig<D, V>) =>
-  <N extends Dim>(ids: Index<[N]>): Tensor<[N, V]> => {
-    const read = transform(c)(embed(c)(ids), iota(ids.shape[0]))
-    return head(c)(read)
+  <S extends Shape, N extends Dim>(ids: Index<[...S, N]>): Tensor<[...S, N, V]> => {
+    const [batch, tokens] = [ids.shape.slice(0, -1), iota(ids.shape.at(-1)!)]
+    const positions: AnyTensor = batch.length === 0 ? tokens : forAll(batch)(tokens)
+    const read: AnyTensor = transform(c)(embed(c)(ids) as Loose, positions as never)
+    return head(c)(read as Tensor<[...S, N, D]>)
   }

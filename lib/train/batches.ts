@@ -13,7 +13,7 @@ export interface Batches {
 /** Batches made one by one, each from its number alone. */
 export const batches = (count: number, at: (k: number) => Feeds | Promise<Feeds>): Batches => ({
   count,
-  from: async function* (start) {
+  async *from(start) {
     for (let k = start; k < count; k++) yield await at(k)
   },
 })

@@ -14,11 +14,9 @@ import {
   type Tensor,
 } from '../../../../lib/index.ts'
 import { linears, linearsBut, lora, mergeLora, peftName, peftNameInCheckpoint } from '../../../../models/lora.ts'
-import { embed, head, transform, type LlamaConfig } from '../../../../models/llama.ts'
-import { forAll } from '../../../../models/leading.ts'
+import { llama, type LlamaConfig } from '../../../../models/llama.ts'
 import { llamaConfigOf, readLlm } from '../../../../models/load/llm-files.ts'
 import { nextTokenLoss } from '../../../../models/losses.ts'
-import { iota } from '../../../../ops/index.ts'
 import type { Machine } from '../../machine.ts'
 import { jsonOf, right, tensorsOf, valueOf, type Weights } from '../stages.ts'
 import { wrongGradients, wrongNumbers, wrongParameters, wrongTensor } from './differences.ts'
@@ -43,10 +41,7 @@ const feedsOf = ({ input_ids, labels }: Batch) => ({ ids: whole(input_ids), labe
 
 const ids = indexInput('ids', ['rows', 'tokens'])
 const labels = indexInput('labels', ['rows', 'tokens'])
-const languageModel = (config: LlamaConfig): Loose => {
-  const sequence = embed(config)(ids) as Loose
-  return head(config)(transform(config)(sequence, forAll(['rows'])(iota('tokens')) as never)) as Loose
-}
+const languageModel = (config: LlamaConfig): Loose => llama(config)(ids) as Loose
 const lossOf = (logits: Loose): Tensor<[]> => nextTokenLoss(logits as Tensor<['rows', 'tokens', number]>, labels)
 
 const configOf = (folder: string): LlamaConfig =>
