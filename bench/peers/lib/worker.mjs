@@ -3,6 +3,8 @@ import { ref, compare } from './ref.mjs'
 const spec = process.argv[2]
 let A
 const live = {}
+// the driver may be killed
+process.on('disconnect', () => process.exit(0))
 const reply = m => process.send(m)
 process.on('message', async m => {
   try {
