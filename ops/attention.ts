@@ -193,8 +193,8 @@ export const attention: Attention = op('attention', {
   form: ({ attrs, inputs, shapes: [q, k, v] }) => {
     const { bias, keyMask, offset } = extras(attrs, positionsAfter(inputs))
     const { causal, scale = 1 / Math.sqrt(Number(q!.at(-1))) } = attrs
-    // the kernel reads numbers as they are, and those of a bias one by one
-    if (bias !== undefined && (inputs[bias]!.kind !== 'float' || inputs.indexOf(inputs[bias]!) < bias)) return undefined
+    // the kernel reads numbers as they are
+    if (bias !== undefined && inputs[bias]!.kind !== 'float') return undefined
     if (keyMask !== undefined && inputs[keyMask]!.kind === 'float') return undefined
     if (offset !== undefined && inputs[offset]!.kind === 'float') return undefined
     return fusedAttention({

@@ -37,8 +37,14 @@ interface Team {
 /** below this many FLOP the plain products win: they compile in a tenth of the time */
 const worthwhile = 2e7
 const widest = 128
-/** Vectors of four that a lane keeps for its rows, scores and outputs together: with more, a driver in software compiles for long. */
-const mostKept = 24
+/**
+ * How many vectors of four a lane keeps for its rows, scores and outputs together, by the lanes of a subgroup. With more, a driver in
+ * software compiles for long; Mesa's also does where there are many places that load from buffers, each again for what is kept.
+ */
+const budgets = {
+  8: { kept: 24, keptTimesLoads: 300 },
+  4: { kept: 48, keptTimesLoads: Infinity },
+} as const
 /** fewer rows than this do not pay for a copy of keys and values into images */
 const worthCopying = 32
 
@@ -50,12 +56,22 @@ const isCount = (d: Dim | undefined): d is number => typeof d === 'number' && d 
 /** Rows of queries that read one head of keys: H / G heads of M. */
 const rowsOf = ({ q, k }: Fused): Dim => size.mul(size.div(q.at(-3)!, k.at(-3)!), q.at(-2)!)
 
-const teamFor = ({ subgroup: [least, most], maxInvocations }: KernelDevice, fused: Fused): Team | undefined => {
+/** Copying keys and values pays where many rows read them, not where one token reads a memory of thousands. */
+const readsCopies = (fused: Fused): boolean => {
+  const rows = rowsOf(fused)
+  return fused.q.at(-2) === fused.k.at(-2) || (typeof rows === 'number' && rows >= worthCopying)
+}
+
+const teamFor = ({ subgroup, maxInvocations, imageRows }: KernelDevice, fused: Fused): Team | undefined => {
+  const [least, most] = subgroup
   const all = rowsOf(fused)
   const atMost = (rows: number): number => (typeof all === 'number' ? Math.max(1, Math.min(rows, all)) : rows)
   if ((least === 4 || least === 8) && most <= 8) {
+    const { kept, keptTimesLoads } = budgets[least]
     const parts = Math.ceil(Number(fused.v.at(-1)) / 4 / least)
-    return { lanes: least, rows: atMost(Math.min(8, Math.floor(mostKept / (parts + 1)))), teams: 1, by: 'shuffles' }
+    const loads = imageRows > 0 && readsCopies(fused) ? 0 : 4 * (1 + parts)
+    const rows = Math.floor(Math.min(kept, keptTimesLoads / loads) / (parts + 1))
+    return { lanes: least, rows: atMost(Math.min(8, rows)), teams: 1, by: 'shuffles' }
   }
   return maxInvocations < 64 ? undefined : { lanes: 8, rows: atMost(4), teams: 8, by: 'workgroup memory' }
 }
@@ -68,12 +84,11 @@ export const fusedAttention = (fused: Fused): Kernel | undefined => {
   const { q, k, v } = fused
   if (!isCount(q.at(-3)) || !isCount(k.at(-3)) || !isWidth(q.at(-1)) || !isWidth(v.at(-1))) return undefined
   if (4 * about(q) * about([k.at(-2)!]) < worthwhile) return undefined
-  const rows = rowsOf(fused)
-  const copied = q.at(-2) === k.at(-2) || (typeof rows === 'number' && rows >= worthCopying)
   return {
     form: 'kernel',
     fits: device => teamFor(device, fused) !== undefined,
-    images: copied ? [1, 2] : [],
+    images: readsCopies(fused) ? [1, 2] : [],
+    single: fused.bias === undefined ? [] : [fused.bias.input],
     text: (device, sizeText, read) => kernelText(fused, teamFor(device, fused)!, sizeText, read),
   }
 }
@@ -119,6 +134,7 @@ const kernelText = (
   const [mine, four] = [range(rows), range(4)]
   /** a + b, where a is text */
   const plus = (a: string, b: number | string): string => (b === 0 || b === '0' ? a : `${a} + ${b}`)
+  const turns = (n: number): string => (n === lanes ? 'turns' : `min(${n}, turns)`)
   const over = (xs: readonly number[], f: (i: number) => string, between = '\n'): string => xs.map(f).join(between)
 
   const queryAt = (row: string): string => (shared === 1 ? row : `${row.includes(' ') ? `(${row})` : row} % ${m}`)
@@ -132,7 +148,8 @@ const kernelText = (
     memory: '',
     entry: '@builtin(subgroup_invocation_id) id: u32',
     places: `  let lane = i32(id);
-  let row = top;`,
+  let row = top;
+  let turns = min(${lanes}, tile + ${lanes}); // ${lanes}, but not a constant, so that loops up to it stay loops`,
     ask: `  var q: array<vec4f, ${rows * parts.length}>;
   for (var i = 0; i < count; i++) { ${over(
     parts,
@@ -144,7 +161,7 @@ const kernelText = (
       part,
       start,
       length,
-    ) => `${part > 0 ? '' : `    ${over(four, t => `let k${t} = (of_k + min(${keyOf(t)}, ${last})) * ${quads};`, ' ')}\n`}    for (var d = 0; d < ${length}; d++) {
+    ) => `${part > 0 ? '' : `    ${over(four, t => `let k${t} = (of_k + min(${keyOf(t)}, ${last})) * ${quads};`, ' ')}\n`}    for (var d = 0; d < ${turns(length)}; d++) {
       ${over(four, t => `let b${t} = ${read(1, plus(plus(`k${t}`, start), 'd'))};`, ' ')}
 ${over(mine, i => `      { let a = subgroupShuffle(q[${i * parts.length + part}], u32(d)); ${addScore(i)} }`)}
     }`,
@@ -276,7 +293,7 @@ ${over(
     }`,
 )}
 ${carrier.hand}
-    for (var s = 0; s < ${lanes}; s++) { // this lane owns ${valueParts.length} vectors of ${valueQuads} of the output
+    for (var s = 0; s < ${team.by === 'shuffles' ? turns(lanes) : lanes}; s++) { // this lane owns ${valueParts.length} vectors of ${valueQuads} of the output
       ${over(four, t => `let v${t} = (of_k + min(${plus('block + s', t * lanes)}, ${last})) * ${valueQuads};`, ' ')}
       ${over(four, t => over(valueParts, p => `let e${t}_${p} = ${read(2, `v${t} + ${column(p)}`)};`, ' '), ' ')}
 ${over(mine, i => `      { let w = ${carrier.weight(i)}; ${over(valueParts, p => `out${i}_${p} += w.x * e0_${p} + w.y * e1_${p} + w.z * e2_${p} + w.w * e3_${p};`, ' ')} }`)}
@@ -300,7 +317,6 @@ ${over(mine, i => `  ${over(valueParts, p => `result[${i * valueParts.length + p
     code: code.replace(/\n\n+/g, '\n').trimStart(),
     grid: [tiles, 1, 1],
     vectors: true,
-    single: bias === undefined ? [] : [bias.input],
     features: carrier.features,
   }
 }

@@ -58,10 +58,13 @@ export const formsOnce = (): Forms => {
   }
   const meaningOf = (node: Applied): Node => {
     const { given, root, added } = meant(node)
+    // a block of its own where a form was there to be used, so that a listing shows that it was not
+    const path = [node.origin.path, node.op.form === undefined ? '' : node.op.name].filter(p => p !== '').join('.')
+    const origin = { ...node.origin, path }
     const placed = new Map<Node, Node>(given.map((g, k) => [g, node.inputs[k] as Node]))
     for (const n of added) {
       const inputs = n.inputs.map(i => placed.get(i) as Node)
-      placed.set(n, n.role === 'applied' ? Object.freeze({ ...n, inputs, origin: node.origin }) : n)
+      placed.set(n, n.role === 'applied' ? Object.freeze({ ...n, inputs, origin }) : n)
     }
     return placed.get(root) as Node
   }

@@ -6,15 +6,22 @@ import type { Module } from './wgsl.ts'
 
 export const wholeKernel = (context: KernelContext, node: Applied, form: Kernel): KernelSource => {
   const { profile } = context
-  const device = { subgroup: profile.subgroup, maxInvocations: profile.maxInvocations }
-  const images = new Set(profile.imageRows === 0 ? [] : form.images?.map(k => node.inputs[k] as Node))
+  const inputs = (some: readonly number[] = []): ReadonlySet<Node> => new Set(some.map(k => node.inputs[k] as Node))
+  const images = profile.imageRows === 0 ? new Set<Node>() : inputs(form.images)
+  /** inputs that are read as the kernel's text has floats, one number or four at a time */
+  const plain = inputs([...node.inputs.keys()].filter(k => form.single?.includes(k) !== true))
   const print = (module: Module) => {
     // every input is bound, in order, and written as x0, x1, …
     const bound = node.inputs.map(n => module.buffer(n))
-    const read = (k: number, i: string): string => `x${k}${bound[k]!.at(i).slice(bound[k]!.name.length)}`
-    const made = form.text(device, d => module.size(d), read)
-    const isWide = (k: number): boolean => made.vectors === true && made.single?.includes(k) !== true
-    for (const [k, n] of node.inputs.entries()) if (n.kind !== 'float' || !isWide(k)) module.narrow.add(n)
+    const read = (k: number, i: string): string => {
+      const { name, at, wide } = bound[k]!
+      const single = wide && form.single?.includes(k) === true
+      const text = single ? `${at(`(${i}) / 4`)}[(${i}) % 4]` : at(i)
+      return `x${k}${text.slice(name.length)}`
+    }
+    const made = form.text(profile, d => module.size(d), read)
+    for (const n of node.inputs)
+      if (n.kind !== 'float' || made.vectors !== true || !(plain.has(n) || images.has(n))) module.narrow.add(n)
     const code = made.code.replaceAll(/\bx(\d+)(?=_at\(|\b)/g, (name, k: string) => bound[Number(k)]?.name ?? name)
     return { body: code, output: { wide: made.vectors === true }, grid: made.grid, enable: made.features ?? [] }
   }

@@ -81,6 +81,8 @@ export interface KernelDevice {
   /** smallest and largest subgroup, 0 where there are none */
   readonly subgroup: readonly [min: number, max: number]
   readonly maxInvocations: number
+  /** most rows of an image that operands are read from; 0 where buffers are read as fast */
+  readonly imageRows: number
 }
 export interface KernelText {
   /**
@@ -88,9 +90,8 @@ export interface KernelText {
    * output as `y`, arrays of f32 (i32 for indices and truth values). A named size is read as `size(dim)` writes it.
    */
   readonly code: string
-  /** floats are bound as arrays of vec4f instead, but for these inputs */
+  /** floats are bound as arrays of vec4f instead */
   readonly vectors?: boolean
-  readonly single?: readonly number[]
   /** workgroups in each direction, in sizes that may be named */
   readonly grid: readonly [Dim, Dim, Dim]
   readonly features?: readonly 'subgroups'[]
@@ -101,7 +102,9 @@ export interface Kernel {
   readonly fits?: (device: KernelDevice) => boolean
   /** inputs of floats that it would rather read from images, four numbers at a time, where the device reads those faster */
   readonly images?: readonly number[]
-  /** `read(k, i)` is element i of input k, as it is bound; an input that may be an image is read in no other way */
+  /** inputs that it reads one number at a time where floats are vectors */
+  readonly single?: readonly number[]
+  /** `read(k, i)` is element i of input k: a number or a vector. What may be an image or single is read in no other way. */
   readonly text: (
     device: KernelDevice,
     size: (d: Dim) => string,

@@ -205,10 +205,11 @@ export const inFloat64 = (of: AttentionCase, lengths: Lengths, seed: number): st
   return wrongRow(of, lengths, feeds, right(evaluate(graphOf(of), feeds)).data, seed)
 }
 
+export const decoder: AttentionCase = { name: 'a decoder with a memory', heads: 4, groups: 2, width: 64, causal: true }
 /** Attention as models have it: encoders, grouped decoders with and without a memory, padding, biases, and widths that fill no vector. */
 export const cases: readonly AttentionCase[] = [
   { name: 'an encoder', heads: 2, groups: 2, width: 64, self: true },
-  { name: 'a decoder with a memory', heads: 4, groups: 2, width: 64, causal: true },
+  decoder,
   { name: 'a wide decoder', heads: 4, groups: 1, width: 128, self: true, causal: true },
   { name: 'padded texts', batch: 2, heads: 2, groups: 1, width: 32, keyMask: true, causal: true },
   { name: 'a bias for every head', batch: 2, heads: 2, groups: 2, width: 48, valueWidth: 80, bias: [2, 'm', 'n'] },
