@@ -4,6 +4,7 @@ import {
   randomBits,
   rowMajor,
   showShape,
+  size,
   wgsl,
   type Index,
   type Rule,
@@ -36,8 +37,16 @@ fn ${name}(seed: ${I}, stream: ${I}, i: ${I}) -> ${T} {
 }
 const rule: Rule<Attrs> = {
   sentence: ({ shape }) => `1 -> ${showShape(shape)}`,
-  infer: ([seed], { shape }) =>
-    seed?.join() === '1' ? shape : { why: 'the seed should be one index, [1]', inputs: [0], axis: 0, sizes: [1] },
+  infer: ([seed], { shape }) => {
+    const count = size.prod(seed ?? [])
+    if (seed?.join() === '1') return shape
+    return {
+      why: `the seed holds ${count} indices in ${showShape(seed ?? [])}, should be one in [1]`,
+      inputs: [0],
+      axis: 0,
+      sizes: [1, count],
+    }
+  },
   sample: () => [[1]],
 }
 
