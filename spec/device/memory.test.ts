@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { showBytes } from '../../lib/compile/limits.ts'
 import { memoryPlanner, type MemoryPlan } from '../../lib/compile/memory.ts'
 import { describePlan } from '../../lib/compile/plan-page.ts'
+import { copiesBefore } from '../../lib/compile/images.ts'
 import type { BufferPlan, DeviceProfile, Lowered } from '../../lib/compile/pass.ts'
 import { affine, chain, inputSource, paramSource, programme, sum } from './by-hand.ts'
 
@@ -54,8 +55,21 @@ const check = ({ passes, buffers, outputs }: Lowered, plan: MemoryPlan): void =>
       wrong.push(`${b.label} is overwritten before ${who} reads it`)
   }
   for (const b of buffers) if (b.holds.what === 'input') claim(b)
-  for (const { reads, write } of passes) {
-    for (const { buffer } of reads) {
+  /** the buffer that each image is a copy of */
+  const shown = new Map<number, BufferPlan>()
+  const copies = copiesBefore(passes)
+  for (const pass of passes) {
+    const { reads, write } = pass
+    for (const { buffer } of copies.get(pass) ?? []) {
+      need(buffer, 'its image')
+      shown.set(plan.image[at.get(buffer)!]!, buffer)
+    }
+    for (const { buffer, image } of reads) {
+      if (image === true) {
+        if (shown.get(plan.image[at.get(buffer)!]!) !== buffer)
+          wrong.push(`the image of ${buffer.label} is overwritten before ${write.buffer.label} reads it`)
+        continue
+      }
       need(buffer, write.buffer.label)
       if (plan.pool[at.get(buffer)!] === plan.pool[at.get(write.buffer)!])
         wrong.push(`${buffer.label} and ${write.buffer.label} share a pool`)
@@ -122,6 +136,7 @@ describe('the memory plan', () => {
       fc.record({
         elements: fc.integer({ min: 0, max: 5000 }),
         reads: fc.uniqueArray(fc.nat(1000), { minLength: 1, maxLength: 4 }),
+        images: fc.uniqueArray(fc.nat(1000), { maxLength: 2 }),
         isOutput: fc.boolean(),
       }),
       { minLength: 1, maxLength: 60 },
@@ -132,15 +147,20 @@ describe('the memory plan', () => {
         const x = inputSource('x', ['n'])
         const known = [buffer('x', 'n', { what: 'input', source: x })]
         const outputs: Record<string, readonly [typeof x, BufferPlan]> = {}
-        for (const [i, { elements, reads, isOutput }] of steps.entries()) {
+        for (const [i, { elements, reads, images, isOutput }] of steps.entries()) {
           const made = buffer(`b${i}`, elements)
           const from = new Set(reads.map(r => known[r % known.length]!))
-          pass(affine(1, 0), [...from], made)
+          const shown = new Set(images.map(r => known[r % known.length]!).filter(b => !from.has(b)))
+          const operands = [
+            ...[...from].map(b => ({ buffer: b })),
+            ...[...shown].map(b => ({ buffer: b, image: true as const })),
+          ]
+          pass(affine(1, 0), [], made, { reads: operands })
           known.push(made)
           if (isOutput) outputs[made.label] = [x, made]
         }
         const program = lowered(outputs)
-        check(program, planned(program, { n: 77 }))
+        check(program, planned(program, { n: 77 }, { ...profile, imageRows: 8192 }))
       }),
       { numRuns: 300 },
     )
