@@ -5,37 +5,22 @@
  */
 import { platform } from '#platform'
 import { either as E, taskEither as TE } from 'fp-ts'
-import { imageRowBytes, imageRowsFor, imagesOf, isLasting } from '../compile/images.ts'
-import { memoryPlanner, type MemoryPlan, type Planner } from '../compile/memory.ts'
+import type { MemoryPlan, Planner } from '../compile/memory.ts'
 import { storageBytes, type BufferPlan, type Lowered, type Pass } from '../compile/pass.ts'
-import {
-  deviceError,
-  feedError,
-  interrupted,
-  several,
-  type DeviceError,
-  type Door,
-  type GraphError,
-  type SluiceError,
-} from '../errors.ts'
+import { deviceError, feedError, interrupted, type DeviceError, type Door, type SluiceError } from '../errors.ts'
 import { countOf, topological, type Feeds, type Node, type Source, type Value } from '../graph/index.ts'
 import { bind, type Bindings, type Bound } from '../interpret/bind.ts'
 import { deviceOf, type Device } from './device.ts'
+import { fill } from './fill.ts'
 import { fromBytes, toBytes } from './numbers.ts'
 import type { Kernel, Pipeline } from './pipelines.ts'
-import { prepareWeights } from './prepare.ts'
 import { timePasses, type Profile, type ProfileOptions } from './profile.ts'
 import { readBack, type Wanted } from './read-back.ts'
-import { ownMemory, runMemory, type OwnMemory, type Ready } from './residence.ts'
+import { runMemory, type OwnMemory, type Ready } from './residence.ts'
 import { encodeSteps, segmentsOf, stepsFor } from './steps.ts'
-import { assign, uploader, writeBytes, type InitialOptions, type Upload, type WeightSource } from './upload.ts'
+import { writeBytes, type Upload, type WeightSource } from './upload.ts'
 import { warm, type Warming } from './warm.ts'
 
-export interface LoadOptions extends InitialOptions {
-  readonly signal?: AbortSignal
-  /** a weight is on the device: how many of how many, and its name */
-  readonly onWeight?: (done: number, of: number, name: string) => void
-}
 export interface RunOptions {
   readonly signal?: AbortSignal
   /** names of the outputs to compute; all unless said */
@@ -84,22 +69,8 @@ const submitFlops: Readonly<Record<Device['profile']['tuning'], number>> = {
 const lanes = (): number => Math.min(4, platform.cores())
 const helper: Door<Device> = TE.flatMap(deviceOf)(platform.findAdapter)
 
-const isOwn = ({ holds }: BufferPlan): boolean => holds.what !== 'input' && holds.what !== 'work'
-
-/** What makes a program impossible on a device, whatever its weights and sizes are. */
-const impossible = ({ prepare, passes, buffers }: Lowered, device: Device): DeviceError | GraphError | undefined => {
-  for (const { features, label, path } of [...prepare, ...passes])
-    for (const feature of features)
-      if (!device.gpu.features.has(feature))
-        return deviceError('limit', `${label} at '${path}' needs '${feature}', which ${device.name} does not have`)
-  for (const buffer of buffers)
-    if (isOwn(buffer) && typeof buffer.elements === 'string') {
-      const { label, elements, holds } = buffer
-      const message = `${holds.what} '${label}' has ${elements} elements; what stays between runs needs literal sizes`
-      return { kind: 'shape', message }
-    }
-  return undefined
-}
+/** Does it stay between runs? */
+export const isOwn = ({ holds }: BufferPlan): boolean => holds.what !== 'input' && holds.what !== 'work'
 
 /** What `bind` has to see of the graph: the inputs, and every different shape with names once. */
 const nodesToBind = ({ outputs, buffers }: Lowered): readonly Node[] => {
@@ -147,7 +118,7 @@ const oneAtATime = (
 }
 
 /** A loaded program, and what it is made of. */
-interface Parts {
+export interface Parts {
   readonly lowered: Lowered
   readonly device: Device
   readonly planner: Planner
@@ -159,7 +130,7 @@ interface Parts {
   readonly upload: Upload
 }
 
-const programOf = ({ lowered, device, planner, kernels, pipelines, own, place, upload }: Parts): Program => {
+export const programOf = ({ lowered, device, planner, kernels, pipelines, own, place, upload }: Parts): Program => {
   const { buffers, passes, outputs, next } = lowered
   const memory = runMemory(device, planner, passes, pipelines, own)
   const results = readBack(device)
@@ -344,89 +315,3 @@ const programOf = ({ lowered, device, planner, kernels, pipelines, own, place, u
     },
   }
 }
-
-/** States and tables as they are at first. Zeros do not come from the host. */
-const fill = async (
-  buffers: readonly BufferPlan[],
-  device: Device,
-  own: OwnMemory,
-  upload: Upload,
-): Promise<E.Either<SluiceError, void>> => {
-  for (const buffer of buffers) {
-    const { holds, storage, label } = buffer
-    if (holds.what !== 'state' && holds.what !== 'table') continue
-    const place = await device.guarded(`memory for '${label}'`, () => own.get(buffer))
-    if (E.isLeft(place)) return place
-    const clear = (): void => {
-      const encoder = device.gpu.createCommandEncoder()
-      encoder.clearBuffer(place.right)
-      device.submit(encoder.finish())
-    }
-    const write = (values: readonly number[]): void =>
-      writeBytes(device, place.right, 0, toBytes(Float64Array.from(values), storage))
-    const filled =
-      holds.what === 'table'
-        ? await device.guarded(label, () => write(holds.values))
-        : holds.source.init?.init === 'zeros'
-          ? await device.guarded(label, clear)
-          : await upload(buffer, place.right, holds.source, 'initial')()
-    if (E.isLeft(filled)) return filled
-  }
-  return E.right(undefined)
-}
-
-/**
- * Puts a lowered graph on a device: makes its pipelines, uploads its weights, packs them.
- * Errors: `missing tensor` and `tensor shape` with every tensor that does not fit, `shader`, `limit`, `out of memory`,
- * `device lost`, `interrupted`, and those of reading the weights.
- */
-export const load =
-  (lowered: Lowered, device: Device, weights: WeightSource, options: LoadOptions = {}): Door<Program> =>
-  async () => {
-    const { buffers, prepare, passes } = lowered
-    const { signal, seed = 0, onWeight } = options
-    const planner = memoryPlanner(lowered, device.profile)
-    const wrong = device.lost() ?? impossible(lowered, device) ?? planner.refusal
-    if (wrong !== undefined) return E.left(wrong)
-    const staying = { buffers: buffers.filter(isOwn), prepare, passes: [], outputs: [], next: [] }
-    const preparePlanner = memoryPlanner(staying, device.profile)
-    const preparePlan = preparePlanner.plan({})
-    if (E.isLeft(preparePlan)) return preparePlan
-    const plan = preparePlan.right
-    const bytesOf = (b: BufferPlan): number => plan.bytes[preparePlanner.positionOf(b)]!
-    const staysAsBuffer = (b: BufferPlan): boolean => !isLasting(b) || b.holds.what === 'table' || planner.isKept(b)
-    const images = imagesOf(passes).filter(({ buffer }) => isLasting(buffer))
-    const needed = [
-      ...staying.buffers.filter(staysAsBuffer).map(bytesOf),
-      ...images.map(({ buffer }) => imageRowBytes * imageRowsFor(bytesOf(buffer))),
-    ]
-    const short = device.shortage(
-      'loading the weights',
-      needed.reduce((sum, bytes) => sum + bytes, 0),
-    )
-    if (short !== undefined) return E.left(short)
-    const kernels = [...new Map([...prepare, ...passes].map(p => [p.wgsl, p])).values()]
-    const made = await Promise.all(kernels.map(device.pipelines.get))
-    const [failed, ...others] = made.flatMap(p => (E.isLeft(p) ? [p.left] : []))
-    if (failed !== undefined) return E.left(several([failed, ...others]))
-    const pipelines = new Map(made.flatMap((p, i) => (E.isRight(p) ? [[kernels[i]!.wgsl, p.right] as const] : [])))
-
-    const own = ownMemory(device, bytesOf)
-    const parameters = buffers.flatMap(({ holds }) => (holds.what === 'parameter' ? [holds.source] : []))
-    const upload = uploader(device, seed, signal)
-    const place = async (from: WeightSource): Promise<E.Either<SluiceError, void>> => {
-      const assignment = assign(parameters, from, options)
-      if (E.isLeft(assignment)) return assignment
-      let done = 0
-      const onProgress = (name: string): void => onWeight?.(++done, parameters.length, name)
-      const { isKept } = planner
-      const ground = { device, lowered, planner: preparePlanner, plan, pipelines, memory: own, isKept, upload }
-      return prepareWeights({ ...ground, signal, onProgress }, assignment.right)
-    }
-    const program = programOf({ lowered, device, planner, kernels, pipelines, own, place, upload })
-    const filled = await fill(buffers, device, own, upload)
-    const placed = E.isLeft(filled) ? filled : await place(weights)
-    if (E.isRight(placed)) return E.right(program)
-    program.dispose()
-    return placed
-  }
