@@ -145,8 +145,9 @@ const read = (problem: Problem, module: Module, blocks: Blocks): readonly string
   const { lines, text } = fourOfA(problem, module, blocks)
   const halves = range(group / 32).map(h => {
     const into = zero === undefined ? 'sum' : 'part'
+    const terms = [`g * ${group}`, ...(h === 0 ? [] : [`${h * 32}`]), ...(chunks === 1 ? [] : [`c * ${per}`]), 'q * 4']
     const step = [
-      `let k = g * ${group} + ${h * 32} + c * ${per} + q * 4;`,
+      `let k = ${terms.join(' + ')};`,
       ...lines,
       `let x = ${text};`,
       ...(zero === undefined ? [] : [`total += dot(x, vec4f(${zero}.0));`]),
@@ -154,7 +155,7 @@ const read = (problem: Problem, module: Module, blocks: Blocks): readonly string
       `${into} += ${dots(j => codec.four(`w${j}`, 'q'), factors === undefined ? 'x' : 'scaled')};`,
     ]
     const chunk = [
-      ...loadUnits(units, `at + c * ${blockColumns}`, h * chunks * blockColumns),
+      ...loadUnits(units, chunks === 1 ? 'at' : `at + c * ${blockColumns}`, h * chunks * blockColumns),
       `for (var q = 0; q < ${quads}; q++) {`,
       indent(step),
       '}',
@@ -163,9 +164,7 @@ const read = (problem: Problem, module: Module, blocks: Blocks): readonly string
       '{',
       indent([
         ...(zero === undefined ? [] : ['var total = 0.0;', 'var part = vec4f(0.0);']),
-        `for (var c = 0; c < ${chunks}; c++) {`,
-        indent(chunk),
-        '}',
+        ...(chunks === 1 ? chunk : [`for (var c = 0; c < ${chunks}; c++) {`, indent(chunk), '}']),
         ...(zero === undefined ? [] : [`sum += (part - total) * ${scaleText(h)};`]),
       ]),
       '}',

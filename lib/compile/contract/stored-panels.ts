@@ -147,10 +147,12 @@ var<workgroup> tile_b: array<f32, 1024>; // [k][n]
     const put = (tile: string, column: string): readonly string[] =>
       ['x', 'y', 'z', 'w'].map((c, d) => `${tile}[(q * 4${d === 0 ? '' : ` + ${d}`}) * 32 + ${column}] = value.${c};`)
     const quads = codec.per / 4
-    const chunk = (first: string): string =>
-      [...(first === '' ? [] : [first]), quads === 1 ? 'q' : quads === 8 ? '' : `q / ${quads}`]
-        .filter(t => t !== '')
-        .join(' + ')
+    /** where a lane's unit lies in a block */
+    const unitAt = (first: string): string => {
+      const terms = [first, quads === 1 ? 'q' : quads === 8 ? '' : `q / ${quads}`].filter(t => t !== '')
+      if (terms.length === 0) return 'at + u'
+      return `at + ${terms.length === 1 && /^\w+$/.test(terms.join()) ? terms.join() : `(${terms.join(' + ')})`} * 32 + u`
+    }
     return inHalves(ground, [], (first, firstChunk) => [
       'for (var i = i32(local); i < 256; i += 64) {',
       indent([
@@ -166,7 +168,7 @@ var<workgroup> tile_b: array<f32, 1024>; // [k][n]
       indent([
         'let q = i / 32;',
         'let u = i % 32;',
-        `let w = ${units(`at + ${chunk(firstChunk) === '' ? '' : `(${chunk(firstChunk)}) * 32 + `}u`)};`,
+        `let w = ${units(unitAt(firstChunk))};`,
         ...(codec.zero === undefined
           ? []
           : [
@@ -183,7 +185,7 @@ var<workgroup> tile_b: array<f32, 1024>; // [k][n]
         'let at_a = d * 32 + m0 - first;',
         'let at_b = d * 32 + lane * 4;',
         'let b = vec4f(tile_b[at_b], tile_b[at_b + 1], tile_b[at_b + 2], tile_b[at_b + 3]);',
-        ...range(4).map(r => `sum${r} = fma(vec4f(tile_a[at_a + ${r}]), b, sum${r});`),
+        ...range(4).map(r => `sum${r} = fma(vec4f(tile_a[at_a${r === 0 ? '' : ` + ${r}`}]), b, sum${r});`),
       ]),
       '}',
       'workgroupBarrier();',
