@@ -87,9 +87,9 @@ export * from './learning/index.ts'
 export { linears, linearsBut, lora, mergeLora, peftName, peftNameInCheckpoint, type LoraOptions } from './lora.ts'
 export { nextTokenLoss } from './losses.ts'
 export { owlBoxHead, owlClassHead, owlObjectnessHead, type Scored } from './owl-heads.ts'
-export { save, type SaveOptions } from './load/save.ts'
 export { describeLoaded, load, type LoadedMgLlava, type Unused } from './load/load.ts'
 export { loadLlama, type LoadedLlama } from './load/llama.ts'
+export { save, type SaveOptions } from './load/save.ts'
 export {
   ask,
   byReference,

@@ -5,7 +5,6 @@ import {
   inputOf,
   param,
   publishedCosine,
-  value,
   type Loose,
   type Optimizer,
   type Schedule,
@@ -209,5 +208,3 @@ export const checkAccumulation = async (folder: string, machine: Machine): Promi
     running.close()
   }
 }
-export const whole = (rows: readonly (readonly number[])[]): Value =>
-  value([rows.length, rows[0]?.length ?? 0], rows.flat(), 'index')
