@@ -58,6 +58,15 @@ const isThere = (name: string): string => (many.includes(name) ? `Are there ${na
 const inWords = (names: readonly string[]): string =>
   names.length < 2 ? names.join() : `${names.slice(0, -1).join(', ')} and ${names.at(-1)!}`
 
+const onSide = (side: string): string => `What is ${side} of the picture?`
+const ofSize = (size: 'biggest' | 'smallest'): string => `What is the ${size} thing in the picture?`
+const closestTo = (name: string): string => `What is closest to the ${name}?`
+const howMany = (words: string): string => `How many ${words} are there?`
+const tinyThing = 'What is the tiny thing?'
+const whichNumber = 'Which number is written in the picture?'
+const inARow = 'What do you see from left to right?'
+const countedCategories = { animal: 'animals', food: 'things to eat', vehicle: 'vehicles' }
+
 const centre = ([left, top, right, bottom]: SceneBox): readonly [number, number] => [
   (left + right) / 2,
   (top + bottom) / 2,
@@ -82,7 +91,7 @@ const extremes: Ask = ({ width, height }, emoji) => {
     const [first, second] = [...emoji].sort((a, b) => place(a) - place(b))
     if (first === undefined || second === undefined) return []
     if (place(second) - place(first) < 0.08 * [width, height][axis]!) return []
-    return [{ family, question: `What is ${words} of the picture?`, answer: first.label, things: [first.at] }]
+    return [{ family, question: onSide(words), answer: first.label, things: [first.at] }]
   })
 }
 const areas: Ask = (_, emoji) => {
@@ -91,7 +100,7 @@ const areas: Ask = (_, emoji) => {
   const leads = (a: Placed, b: Placed): boolean => area(a.box) >= 1.3 * area(b.box)
   const ask = (family: 'biggest' | 'smallest', { label, at }: Placed): SceneQuestion => ({
     family,
-    question: `What is the ${family} thing in the picture?`,
+    question: ofSize(family),
     answer: label,
     things: [at],
   })
@@ -109,31 +118,30 @@ const nearest: Ask = (_, emoji) => {
     const away = (u: Placed): number => Math.hypot(centre(u.box)[0] - x, centre(u.box)[1] - y)
     const [first, second] = emoji.filter(u => u !== t).sort((a, b) => away(a) - away(b))
     if (away(second!) < 1.2 * away(first!)) return []
-    const question = `What is closest to the ${t.label}?`
+    const question = closestTo(t.label)
     return [{ family: 'next', question, answer: first!.label, things: [t.at, first!.at] }]
   })
 }
 const counts: Ask = (_, emoji) =>
   [...new Set(emoji.map(t => t.label))].map(name => {
     const found = emoji.filter(t => t.label === name)
-    const question = `How many ${plural(name)} are there?`
+    const question = howMany(plural(name))
     return { family: 'count', question, answer: String(found.length), things: found.map(t => t.at) }
   })
 const categories =
   ({ concepts }: SheetIndex): Ask =>
   (_, emoji) => {
-    const asked = { animal: 'animals', food: 'things to eat', vehicle: 'vehicles' }
-    return Object.entries(asked).flatMap(([category, words]): readonly SceneQuestion[] => {
+    return Object.entries(countedCategories).flatMap(([category, words]): readonly SceneQuestion[] => {
       const found = emoji.filter(t => concepts.find(c => c.name === t.label)?.category === category)
       if (found.length === 0) return []
-      const question = `How many ${words} are there?`
+      const question = howMany(words)
       return [{ family: 'category', question, answer: String(found.length), things: found.map(t => t.at) }]
     })
   }
 const tiny: Ask = (_, emoji) => {
   const [only, ...others] = emoji.filter(t => t.size === 'tiny')
   if (only === undefined || others.length > 0 || emoji.length < 2) return []
-  return [{ family: 'tiny', question: 'What is the tiny thing?', answer: only.label, things: [only.at] }]
+  return [{ family: 'tiny', question: tinyThing, answer: only.label, things: [only.at] }]
 }
 const plate: Ask = ({ number, things }) =>
   number === undefined
@@ -141,7 +149,7 @@ const plate: Ask = ({ number, things }) =>
     : [
         {
           family: 'number',
-          question: 'Which number is written in the picture?',
+          question: whichNumber,
           answer: number,
           things: [things.findIndex(t => t.label === 'number')],
         },
@@ -150,8 +158,7 @@ const row: Ask = ({ width }, emoji) => {
   const inRow = [...emoji].sort((a, b) => centre(a.box)[0] - centre(b.box)[0])
   const apart = inRow.every((t, i) => i === 0 || centre(t.box)[0] - centre(inRow[i - 1]!.box)[0] >= 0.02 * width)
   const answer = inWords(inRow.map(t => t.label))
-  const question = 'What do you see from left to right?'
-  return apart ? [{ family: 'list', question, answer, things: inRow.map(t => t.at) }] : []
+  return apart ? [{ family: 'list', question: inARow, answer, things: inRow.map(t => t.at) }] : []
 }
 
 /** All questions about scene k of a seed, in random order. */
@@ -168,4 +175,19 @@ export const questionsOf = (scene: Scene, index: SheetIndex, seed: number, k: nu
   ]
   const asks = [extremes, areas, nearest, counts, categories(index), tiny, plate, row]
   return draw.shuffled([...asks.flatMap(ask => ask(scene, emoji)), ...exists])
+}
+
+/** Every word of questions and answers about scenes of a world. */
+export const questionWords = ({ concepts }: SheetIndex): readonly string[] => {
+  const sentences = [
+    ...['on the far left', 'on the far right', 'at the top', 'at the bottom'].map(onSide),
+    ...(['biggest', 'smallest'] as const).map(ofSize),
+    ...concepts.flatMap(({ name }) => [closestTo(name), howMany(plural(name)), isThere(name)]),
+    ...Object.values(countedCategories).map(howMany),
+    tinyThing,
+    whichNumber,
+    inARow,
+    'yes no a and USER ASSISTANT',
+  ]
+  return [...new Set(sentences.flatMap(sentence => sentence.match(/[A-Za-z]+/g) ?? []))]
 }

@@ -75,7 +75,9 @@ const pictureOf = (c: Case, given: ReadonlyMap<string, GoldenTensor>, i: number)
   const maps = given.has('F_box') ? [take('F_box', sample(given, 'F_box', i))] : [high]
   const fused = fusions[c.fusion]!({ low, high, maps })
   const features = c.boxes === 'none' ? fused : take(`R.${i}`, whole(given.get(`R.${i}`)!))
-  const { map, objects } = mergings[c.boxes]!({ low, fused, features })
+  // no published use of boxes reads where they lie
+  const places = inputOf('places', ['boxes', 4])
+  const { map, objects } = mergings[c.boxes]!({ low, fused, features, places })
   const queries = resampler({ heads: c.heads, side: c.query_grid ?? c.grid, grid: c.grid })
   const projector = c.fusion === 'resampler' ? queries : mlp2
   const tokens = scope('projector', projector(c.llm))(map as Loose)

@@ -4,7 +4,17 @@
  */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { constant, loosely, named, scope, tap, type AnyTensor, type Loose, type Tensor } from '../../../lib/index.ts'
+import {
+  inputOf,
+  constant,
+  loosely,
+  named,
+  scope,
+  tap,
+  type AnyTensor,
+  type Loose,
+  type Tensor,
+} from '../../../lib/index.ts'
 import { openTensorFile } from '../../../lib/weights/open-weights.ts'
 import { nodeFolder } from '../../../lib/node/files.ts'
 import { boxesAskMap, concatBoxes, mapAsksBoxes, type BoxMerging } from '../../../models/box-merging.ts'
@@ -191,13 +201,15 @@ const composed = (golden: FusionCase, x: Readonly<Record<string, Loose>>): Outpu
   if (boxes !== 'none' && merge === undefined) throw new Unsupported(`there is no use of boxes '${boxes}'`)
   const projector: Projector = fusion === 'resampler' ? resampler({ heads, side, grid }) : mlp2
   const project = (map: AnyTensor): Loose => scope('projector', projector(llm))(map as Loose)
+  // no published use of boxes reads where they lie
+  const unplaced = inputOf('places', ['boxes', 4])
   const pictures = counts.map((_, i) => {
     const low = pick(x.E_L!, i)
     const high = x.E_H === undefined ? (constant(0, [1, grid, grid]) as Loose) : pick(x.E_H, i)
     const maps = x.F_box === undefined ? [high] : [pick(x.F_box, i)]
     const fused = fuse({ low, high, maps })
     const features = x[`R.${i}`]
-    const merged = merge === undefined ? { map: fused } : merge({ low, fused, features: features! })
+    const merged = merge === undefined ? { map: fused } : merge({ low, fused, features: features!, places: unplaced })
     return { fused, ...merged, tokens: project(merged.map) }
   })
   const joined = (list: readonly AnyTensor[]): AnyTensor => loosely(stack)(0)(...list)

@@ -1,0 +1,133 @@
+/** The folder of a small model before it has learned anything: what a published checkpoint has, with initial numbers. */
+import { platform } from '#platform'
+import { either as E, taskEither as TE } from 'fp-ts'
+import { initialValues, type Init } from '../../lib/graph/index.ts'
+import { parameters, type Door } from '../../lib/index.ts'
+import { floatTensor, type TensorEntry } from '../../lib/weights/tensor-file.ts'
+import { writeSafetensors } from '../../lib/weights/safetensors.ts'
+import { mgLlava } from '../../models/index.ts'
+import { clipMean, clipStd } from '../../models/pictures/index.ts'
+import type { SheetIndex } from '../../models/scenes/index.ts'
+import { small } from './parts.ts'
+import { tokenizerConfig, tokenizerFile } from './words.ts'
+
+const { clip, llm, lowSize, imageSize, bins } = small
+const wiring = {
+  clip: 'clip',
+  convnext: 'convnext',
+  llm: 'llm',
+  checkpoint: 'mg_llava.safetensors',
+  image_size: imageSize,
+  low_size: lowSize,
+  select_layer: clip.select,
+  fusion: 'conv-gate',
+  boxes: 'placed',
+  roi_size: bins,
+  box_limit: 100,
+  box_threshold: 0,
+  template: 'vicuna',
+  max_new_tokens: 40,
+}
+const clipConfig = {
+  model_type: 'clip_vision_model',
+  hidden_act: 'quick_gelu',
+  hidden_size: clip.width,
+  image_size: lowSize,
+  intermediate_size: clip.mlpWidth,
+  layer_norm_eps: clip.eps,
+  num_attention_heads: clip.heads,
+  num_hidden_layers: clip.layers,
+  patch_size: clip.patch,
+}
+const preprocessor = {
+  do_normalize: true,
+  image_mean: clipMean,
+  image_std: clipStd,
+  resample: 3,
+  crop_size: { height: lowSize, width: lowSize },
+  size: { shortest_edge: lowSize },
+}
+const llmConfig = {
+  architectures: ['LlamaForCausalLM'],
+  model_type: 'llama',
+  bos_token_id: 1,
+  eos_token_id: 2,
+  pad_token_id: 0,
+  hidden_act: 'silu',
+  hidden_size: llm.width,
+  intermediate_size: llm.mlpWidth,
+  max_position_embeddings: llm.positions,
+  num_attention_heads: llm.heads,
+  num_hidden_layers: llm.layers,
+  num_key_value_heads: llm.keyHeads,
+  rms_norm_eps: llm.eps,
+  rope_theta: llm.theta,
+  tie_word_embeddings: false,
+  vocab_size: llm.vocabulary,
+}
+
+/**
+ * What a parameter is before it learns. A published model's own initial numbers suit a long training of large layers; these let a short
+ * training of narrow layers begin at once: the branches of ConvNeXt count from the first step.
+ */
+const start = (name: string, shape: readonly number[], own: Init): Init => {
+  if (name.endsWith('.gamma')) return { init: 'constant', value: 0.5 }
+  if (!name.startsWith('visual.trunk.') || shape.length < 2) return own
+  return { init: 'normal', std: shape.slice(1).reduce((a, b) => a * b, 1) ** -0.5 }
+}
+/** Initial numbers of all parameters of the model, by name. */
+export const initialWeights = (seed: number): ReadonlyMap<string, TensorEntry> =>
+  new Map(
+    parameters(mgLlava(small)).map(({ name, shape, init }) => {
+      const sizes = shape.map(Number)
+      const values = initialValues(start(name, sizes, init ?? { init: 'zeros' }), name, sizes, seed)
+      return [name, floatTensor(name, sizes, values)]
+    }),
+  )
+
+const inFolder = (part: string) => (entry: TensorEntry) => {
+  const name = part === 'llm' ? entry.name.slice('llm.'.length) : entry.name
+  return { ...entry, name }
+}
+/** Writes the folder. Errors: `write`. */
+export const writeFolder = (
+  folder: string,
+  index: SheetIndex,
+  weights: ReadonlyMap<string, TensorEntry>,
+): Door<void> => {
+  const partOf = (name: string): string =>
+    name.startsWith('vision_model.')
+      ? 'clip/model.safetensors'
+      : name.startsWith('visual.')
+        ? 'convnext/open_clip_model.safetensors'
+        : name.startsWith('llm.')
+          ? 'llm/model.safetensors'
+          : 'mg_llava.safetensors'
+  const files = new Map<string, TensorEntry[]>()
+  for (const entry of weights.values()) {
+    const file = partOf(entry.name)
+    files.set(file, [...(files.get(file) ?? []), entry])
+  }
+  const texts: Readonly<Record<string, unknown>> = {
+    'clip/config.json': clipConfig,
+    'clip/preprocessor_config.json': preprocessor,
+    'llm/config.json': llmConfig,
+    'llm/tokenizer.json': tokenizerFile(index),
+    'llm/tokenizer_config.json': tokenizerConfig,
+    'mg-llava.json': wiring,
+  }
+  const json = (value: unknown): Door<Uint8Array> =>
+    TE.right(new TextEncoder().encode(`${JSON.stringify(value, null, 2)}\n`))
+  return async () => {
+    for (const [file, entries] of files) {
+      const pieces = writeSafetensors(entries.map(inFolder(file.split('/')[0]!)), { format: 'pt' })
+      const written = await platform.write(`${folder}/${file}`, pieces)()
+      if (E.isLeft(written)) return written
+    }
+    for (const [file, content] of Object.entries(texts)) {
+      const written = await platform.write(`${folder}/${file}`, [json(content)])()
+      if (E.isLeft(written)) return written
+    }
+    return E.right(undefined)
+  }
+}

@@ -1,0 +1,72 @@
+/**
+ * A tokenizer of whole words for this world, as a Hugging Face tokenizer.json: byte-pair encoding without merges, in which every word that
+ * is used is a piece of its own, digits stand alone, and anything else falls apart into letters.
+ */
+import { questionWords } from '../../models/scenes/index.ts'
+import type { SheetIndex } from '../../models/scenes/index.ts'
+
+/** The letters that bytes are written as: the printable ones as they are, a space as Ġ, a line's end as Ċ. GPT-2's table. */
+const letters = [...Array.from({ length: 94 }, (_, i) => String.fromCharCode(33 + i)), 'Ġ', 'Ċ']
+const specials = ['<unk>', '<s>', '</s>']
+
+/** Pieces in the order of their ids. */
+export const pieces = (index: SheetIndex): readonly string[] => {
+  const words = new Set(questionWords(index))
+  const both = [...words].flatMap(word => [word, `Ġ${word}`])
+  return [...specials, ...letters, ...new Set(both.filter(word => word.length > 1))]
+}
+
+/** tokenizer.json. */
+export const tokenizerFile = (index: SheetIndex): unknown => ({
+  version: '1.0',
+  truncation: null,
+  padding: null,
+  added_tokens: specials.map((content, id) => ({
+    id,
+    content,
+    single_word: false,
+    lstrip: false,
+    rstrip: false,
+    normalized: false,
+    special: true,
+  })),
+  normalizer: null,
+  pre_tokenizer: {
+    type: 'Sequence',
+    pretokenizers: [
+      {
+        type: 'Split',
+        pattern: { Regex: '\\p{N}| ?\\p{L}+|\\s|[^\\s\\p{L}\\p{N}]' },
+        behavior: 'Isolated',
+        invert: false,
+      },
+      { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: false },
+    ],
+  },
+  post_processor: null,
+  decoder: { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: false },
+  model: {
+    type: 'BPE',
+    dropout: null,
+    unk_token: null,
+    continuing_subword_prefix: null,
+    end_of_word_suffix: null,
+    fuse_unk: false,
+    byte_fallback: false,
+    ignore_merges: true,
+    vocab: Object.fromEntries(pieces(index).map((piece, id) => [piece, id])),
+    merges: [],
+  },
+})
+/** tokenizer_config.json. */
+export const tokenizerConfig = {
+  add_bos_token: true,
+  add_eos_token: false,
+  bos_token: '<s>',
+  eos_token: '</s>',
+  unk_token: '<unk>',
+  pad_token: '<unk>',
+  model_max_length: 1024,
+  tokenizer_class: 'PreTrainedTokenizerFast',
+  clean_up_tokenization_spaces: false,
+}
