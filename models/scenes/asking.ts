@@ -3,22 +3,20 @@ import { draws } from './draws.ts'
 import type { Scene, SceneBox, Thing } from './scene.ts'
 import type { SheetIndex } from './world.ts'
 
-export const families = [
-  'left',
-  'right',
-  'top',
-  'bottom',
-  'biggest',
-  'smallest',
-  'next',
-  'count',
-  'category',
-  'exists',
-  'tiny',
-  'number',
-  'list',
-] as const
-export type Family = (typeof families)[number]
+export type Family =
+  | 'left'
+  | 'right'
+  | 'top'
+  | 'bottom'
+  | 'biggest'
+  | 'smallest'
+  | 'next'
+  | 'count'
+  | 'category'
+  | 'exists'
+  | 'tiny'
+  | 'number'
+  | 'list'
 export interface SceneQuestion {
   readonly family: Family
   readonly question: string

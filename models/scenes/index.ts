@@ -1,14 +1,11 @@
 /** A small world to learn in: emoji scenes with exact boxes and questions, made as they are needed. */
-export { families, questionsOf, questionWords, type Family, type SceneQuestion } from './asking.ts'
+export { questionsOf, questionWords, type Family, type SceneQuestion } from './asking.ts'
 export { draws, type Draws } from './draws.ts'
 export { openWorld, type Decode } from './open.ts'
 export { sceneOf, type DrawnScene, type Scene, type SceneBox, type Thing } from './scene.ts'
 export {
-  heldOutStyle,
   isHeldOut,
-  sheetIndex,
   splits,
-  trainingStyles,
   type Photo,
   type Sheet,
   type SheetIndex,
