@@ -9,7 +9,7 @@
 import { size, type Dim, type Kernel, type KernelDevice, type KernelText, type Shape } from '../lib/index.ts'
 
 /** What the kernel has to know: shapes of q [..., H, M, D], k [..., G, N, D] and v [..., G, N, E], and how scores are made. */
-export interface Fused {
+interface Fused {
   readonly q: Shape
   readonly k: Shape
   readonly v: Shape

@@ -21,7 +21,7 @@ import { attention, toTruth } from 'sluice/ops'
 import { seed } from '../kit/draw.ts'
 import { differs, limits } from '../tolerances.ts'
 
-export interface AttentionCase {
+interface AttentionCase {
   readonly name: string
   readonly batch?: number
   readonly heads: number
@@ -81,7 +81,7 @@ export const graphOf = (of: AttentionCase): AnyTensor => {
   return (attention as unknown as (o: object) => (...inputs: readonly unknown[]) => AnyTensor)(options)(...inputs)
 }
 
-export const feedsOf = (of: AttentionCase, { queries, keys }: Lengths, seed: number): Feeds => {
+const feedsOf = (of: AttentionCase, { queries, keys }: Lengths, seed: number): Feeds => {
   const { heads, groups, width, valueWidth = width, batch, causal = false } = of
   const lead = batch === undefined ? [] : [batch]
   const chance = numbers((batch ?? 1) * keys, seed + 5)
@@ -112,7 +112,7 @@ export const feedsOf = (of: AttentionCase, { queries, keys }: Lengths, seed: num
 }
 
 /** One row of the output, by the definition. */
-export const rowOf = (
+const rowOf = (
   of: AttentionCase,
   { queries, keys }: Lengths,
   feeds: Feeds,
@@ -181,7 +181,7 @@ const right = <A>(result: E.Either<{ readonly message: string }, A>): A => {
   if (E.isLeft(result)) throw new Error(result.left.message)
   return result.right
 }
-export interface Checked {
+interface Checked {
   /** what is wrong on the device at these lengths */
   readonly at: (lengths: Lengths, seed: number) => Promise<string | undefined>
   readonly labels: readonly string[]
@@ -228,14 +228,22 @@ export const more: readonly AttentionCase[] = [
   { name: 'a bias of queries in groups', batch: 2, heads: 4, groups: 2, width: 32, bias: [2, 4, 'm', 1] },
 ]
 
-/** What is wrong at every length up to 700, every `by`-th of them: all of a text, one token after it, and a piece of a drawn length. */
-export const wrongAtLengths = async (of: AttentionCase, options: DeviceOptions, by = 1): Promise<readonly string[]> => {
+/**
+ * What is wrong at every length up to 700, every `by`-th of them: all of a text, one token after it, and a piece of a drawn length, with
+ * `most` queries at most.
+ */
+export const wrongAtLengths = async (
+  of: AttentionCase,
+  options: DeviceOptions,
+  { by = 1, most = Infinity }: { readonly by?: number; readonly most?: number } = {},
+): Promise<readonly string[]> => {
   const device = right(await openDevice(options)())
   const checked = await onDevice(of, device)
   const wrong: string[] = []
   for (let keys = 1; keys <= 700 && wrong.length < 3; keys += by) {
-    const piece = 1 + ((seed + keys * 37) % keys)
-    const pieces = of.self === true ? [keys] : [...new Set([1, piece, ...(keys % 8 < 2 ? [keys] : [])])]
+    const piece = 1 + ((seed + keys * 37) % Math.min(keys, most))
+    const whole = keys % 8 < 2 && keys <= most ? [keys] : []
+    const pieces = of.self === true ? [keys] : [...new Set([1, piece, ...whole])]
     for (const queries of pieces) {
       const found = await checked.at({ queries, keys }, seed + keys)
       if (found !== undefined) wrong.push(found)

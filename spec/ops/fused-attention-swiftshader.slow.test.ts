@@ -14,5 +14,5 @@ beforeAll(() => {
 const found = swiftShaderFolders().length > 0
 
 it.skipIf(!found).each([...cases, ...more])(`$name, seed ${seed}`, async of => {
-  expect(await wrongAtLengths(of, {}, of === decoder ? 1 : 11)).toEqual([])
+  expect(await wrongAtLengths(of, {}, { by: of === decoder ? 1 : 11 })).toEqual([])
 })

@@ -1,6 +1,6 @@
 /**
  * The fused kernel at every length from 1 to 700, as the device is; the same kernel through workgroup memory, as a GPU has it, at every
- * length where a decoder remembers, and at every eleventh elsewhere.
+ * length of a memory, and at some lengths elsewhere: drivers in software are slow at it.
  */
 import { expect, it } from 'vitest'
 import { seed } from '../kit/draw.ts'
@@ -12,8 +12,11 @@ it.each(cases)(`$name, every length, seed ${seed}`, async of => {
   expect(await wrongAtLengths(of, {})).toEqual([])
 })
 it.each(more)(`$name, some lengths, seed ${seed}`, async of => {
-  expect(await wrongAtLengths(of, {}, 29)).toEqual([])
+  expect(await wrongAtLengths(of, {}, { by: 29 })).toEqual([])
 })
-it.each([...cases, ...more])(`$name without subgroups, seed ${seed}`, async of => {
-  expect(await wrongAtLengths(of, withoutSubgroups, of === decoder ? 1 : 11)).toEqual([])
+it(`${decoder.name} without subgroups, every length, seed ${seed}`, async () => {
+  expect(await wrongAtLengths(decoder, withoutSubgroups, { most: 33 })).toEqual([])
+})
+it.each([...cases, ...more])(`$name without subgroups, some lengths, seed ${seed}`, async of => {
+  expect(await wrongAtLengths(of, withoutSubgroups, { by: 29 })).toEqual([])
 })
