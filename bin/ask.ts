@@ -112,6 +112,11 @@ export const ask = command({
     topP: drawing('top-p', 'draw from the fewest words that have this share of the probability'),
     repetitionPenalty: drawing('repetition-penalty', 'above 1, words that were used become less likely'),
     seed: drawing('seed', 'the same seed draws the same words; 0 unless given'),
+    weights: option({
+      long: 'weights',
+      type: optional(oneOf(['f32', 'f16', 'q8', 'q4'] as const)),
+      description: "how the language model's weights are stored on the device; f32 unless given",
+    }),
     dump: option({
       long: 'dump',
       type: optional(string),
@@ -130,13 +135,14 @@ export const ask = command({
         'sluice ask DIR street.jpg "How many cars?" --boxes street.boxes.json --max-new-tokens 5 --dump out.safetensors',
     },
   ],
-  handler: ({ folder, image, prompt, boxes, most, dump, ...drawn }) => {
+  handler: ({ folder, image, prompt, boxes, most, weights, dump, ...drawn }) => {
     const question: Question = { image, prompt, ...given('boxes', boxes) }
     const bars = shown()
     const words = stream()
     const options = {
       signal,
       engine: onDevice(bars.options),
+      ...(weights === undefined ? {} : { language: onDevice({ ...bars.options, storage: weights }) }),
       stages: dump !== undefined,
       onText: (text: string) => {
         bars.stop()

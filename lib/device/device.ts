@@ -12,6 +12,7 @@ import { imageRowBytes, imageWidth, type ImageFormat } from '../compile/images.t
 import { showBytes } from '../compile/limits.ts'
 import type { DeviceProfile } from '../compile/pass.ts'
 import { deviceError, interrupted, type DeviceError, type Door, type SluiceError } from '../errors.ts'
+import type { Stored } from './less-memory.ts'
 import { pipelineCache, type PipelineCache } from './pipelines.ts'
 import { patiently } from './wait.ts'
 
@@ -50,8 +51,8 @@ export interface Device {
   /** An image of so many rows (lib/compile/images.ts); call it within `guarded`. */
   readonly allocateImage: (label: string, rows: number, format: ImageFormat) => GPUTexture
   readonly free: (memory: GPUBuffer | GPUTexture) => void
-  /** Why so many bytes more cannot be had, as far as that can be known before asking. */
-  readonly shortage: (what: string, bytes: number) => DeviceError | undefined
+  /** Why so many bytes more cannot be had, as far as that can be known before asking; `less` is what other storages would take. */
+  readonly shortage: (what: string, bytes: number, less?: readonly Stored[]) => DeviceError | undefined
   readonly submit: (commands: GPUCommandBuffer) => void
   /** Synchronous work on the device, its validation errors and failed allocations as values. */
   readonly guarded: <A>(what: string, work: () => A) => Promise<E.Either<SluiceError, A>>
@@ -130,10 +131,15 @@ export const shortageOf = (
   available: number | undefined,
   what: string,
   bytes: number,
+  less: readonly Stored[] = [],
 ): DeviceError | undefined => {
   if (tuning === 'gpu' || available === undefined || bytes <= available) return undefined
   const found = `${what} needs ${showBytes(bytes)} more, but ${showBytes(available)} are free`
-  const step = 'Next step: store weights in fewer bits, give smaller inputs, or dispose of other programs.'
+  const fitting = less.find(stored => stored.bytes <= available) ?? less.at(-1)
+  const step =
+    fitting === undefined
+      ? 'Next step: give smaller inputs, or dispose of other programs.'
+      : `Next step: compile with { storage: '${fitting.storage}' }, which needs ${showBytes(fitting.bytes)}, or dispose of other programs.`
   return deviceError('out of memory', `not enough memory: ${found}. ${step}`)
 }
 
@@ -216,7 +222,7 @@ const wrap = (gpu: GPUDevice, own: boolean, override: Partial<DeviceProfile>): D
       return hold(gpu.createTexture({ label, size: [imageWidth, rows], format, usage }), rows * imageRowBytes)
     },
     free,
-    shortage: (what, bytes) => shortageOf(profile.tuning, platform.availableMemory(), what, bytes),
+    shortage: (what, bytes, less) => shortageOf(profile.tuning, platform.availableMemory(), what, bytes, less),
     submit: commands => {
       done.submits++
       gpu.queue.submit([commands])

@@ -11,6 +11,7 @@ import type { Device } from './device.ts'
 import { fill } from './fill.ts'
 import { prepareWeights } from './prepare.ts'
 import { isOwn, programOf, type Program } from './program.ts'
+import { inLessMemory } from './less-memory.ts'
 import { ownMemory } from './residence.ts'
 import { assign, uploader, type InitialOptions, type WeightSource } from './upload.ts'
 
@@ -59,10 +60,10 @@ export const load =
       ...staying.buffers.filter(staysAsBuffer).map(bytesOf),
       ...images.map(({ buffer }) => imageRowBytes * imageRowsFor(bytesOf(buffer))),
     ]
-    const short = device.shortage(
-      'loading the weights',
-      needed.reduce((sum, bytes) => sum + bytes, 0),
-    )
+    const total = needed.reduce((sum, bytes) => sum + bytes, 0)
+    const pictured = new Set(images.map(({ buffer }) => buffer.id))
+    const isHeld = (b: BufferPlan): boolean => isOwn(b) && (staysAsBuffer(b) || pictured.has(b.id))
+    const short = device.shortage('loading the weights', total, inLessMemory(lowered, total, isHeld))
     if (short !== undefined) return E.left(short)
     const kernels = [...new Map([...prepare, ...passes].map(p => [p.wgsl, p])).values()]
     const made = await Promise.all(kernels.map(device.pipelines.get))

@@ -49,13 +49,15 @@ export interface SessionOptions {
    * one that needs more, up to what the model was made for
    */
   readonly capacity?: number
+  /** what the language model runs on; what the rest does unless said. `onDevice({ storage: 'q8' })` keeps its weights in 8 bits. */
+  readonly language?: Engine
 }
 /** A session with a model: what a question needs is prepared when the first such question is asked, and kept. Files are those of the place unless said. */
 export const openSession = (
   model: LoadedMgLlava,
   host: Host = platform,
   engine: Engine = onDevice(),
-  { capacity }: SessionOptions = {},
+  { capacity, language: languageEngine = engine }: SessionOptions = {},
 ): Session => {
   const prepared = new Map<string, ReturnType<Door<Prepared>>>()
   const program: Program = kind => () => {
@@ -63,7 +65,7 @@ export const openSession = (
     prepared.set(kind, known)
     return known
   }
-  const language = readers({ llm: model.parts.llm, weights: model.weights }, engine, capacity)
+  const language = readers({ llm: model.parts.llm, weights: model.weights }, languageEngine, capacity)
   return {
     ask: (question, options = {}) => answer({ model, host, program, language }, question, options),
     dispose: () => {
@@ -78,11 +80,14 @@ export const ask =
   (
     question: Question,
     host: Host = platform,
-    { engine, capacity, ...options }: AskOptions & SessionOptions & { readonly engine?: Engine } = {},
+    { engine, capacity, language, ...options }: AskOptions & SessionOptions & { readonly engine?: Engine } = {},
   ) =>
   (model: LoadedMgLlava): Door<Answer> =>
   async () => {
-    const session = openSession(model, host, engine, capacity === undefined ? {} : { capacity })
+    const session = openSession(model, host, engine, {
+      ...(capacity === undefined ? {} : { capacity }),
+      ...(language === undefined ? {} : { language }),
+    })
     const result = await session.ask(question, options)()
     session.dispose()
     return result

@@ -29,10 +29,10 @@ export interface TextSession {
 export const openLlama = (
   { config, weights }: LoadedLlama,
   engine: Engine = onDevice(),
-  { capacity }: SessionOptions = {},
+  { capacity, language: languageEngine = engine }: SessionOptions = {},
 ): TextSession => {
   const named = new Map([...weights].map(([name, entry]) => [`llm.${name}`, entry]))
-  const language = readers({ llm: config, weights: named }, engine, capacity)
+  const language = readers({ llm: config, weights: named }, languageEngine, capacity)
   return {
     continue: (ids, { ends = [], maxNewTokens = 256, sampling, ...options } = {}) => {
       const ending = (generated: readonly number[]) => (ends.includes(generated.at(-1)!) ? 'end' : undefined)

@@ -354,8 +354,15 @@ describe('failures', () => {
       kind: 'out of memory',
       message:
         'not enough memory: loading the weights needs 13.5 GiB more, but 8 GiB are free. ' +
-        'Next step: store weights in fewer bits, give smaller inputs, or dispose of other programs.',
+        'Next step: give smaller inputs, or dispose of other programs.',
     })
+    const less = [
+      { storage: 'q8', bytes: 8.5 * 2 ** 30 },
+      { storage: 'q4', bytes: 4.5 * 2 ** 30 },
+    ] as const
+    expect(shortageOf('lavapipe', 8 * 2 ** 30, 'loading the weights', 13.5 * 2 ** 30, less)?.message).toContain(
+      "Next step: compile with { storage: 'q4' }, which needs 4.5 GiB",
+    )
     expect(shortageOf('lavapipe', 8 * 2 ** 30, 'loading the weights', 2 ** 30)).toBeUndefined()
     expect(shortageOf('gpu', 2 ** 30, 'loading the weights', 2 ** 40)).toBeUndefined()
     const memory = platform.availableMemory()

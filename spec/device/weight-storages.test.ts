@@ -5,6 +5,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { compile, indexInput, inputOf, loosely, lower, param, scope, value, type Device, type Loose } from 'sluice'
 import * as ops from 'sluice/ops'
+import { inLessMemory } from '../../lib/device/less-memory.ts'
 import { profiles, refused } from '../compile/profiles.ts'
 import { distance, linear, opened, openKinds, rounded, storages, wantedOf, wave } from './stored-weights.ts'
 
@@ -40,7 +41,7 @@ describe('what products do not read', () => {
   const table = param('table', [300, 96])
   const feeds = { ids: value([4], [7, 299, 0, 123], 'index') }
   it('is halves where it is a table, in windows where it is large, and f32 where it is a vector', async () => {
-    const graph = loosely(ops.add)(ops.take(0)(table, ids), param('shift', [96]))
+    const graph = ops.add(ops.take(0)(table, ids), param('shift', [96])) as Loose
     const weights = new Map([
       ['table', value([300, 96], rounded(wave(300 * 96, 4), 96, 'f16'))],
       ['shift', value([96], wave(96, 6))],
@@ -52,7 +53,7 @@ describe('what products do not read', () => {
         'f32',
       ])
       const { output } = await opened(program.run(feeds))
-      expect(distance(output!, wantedOf(graph as Loose, feeds, weights))).toBeLessThanOrEqual(1)
+      expect(distance(output!, wantedOf(graph, feeds, weights))).toBeLessThanOrEqual(1)
       program.dispose()
     }
   })
@@ -80,4 +81,19 @@ describe('kernels', () => {
         [...prepare, ...passes].map(p => `// ${p.label}: [${p.grid.join(', ')}]\n${p.wgsl}`).join('\n'),
       ).toMatchSnapshot()
     })
+})
+
+describe('a program that does not fit', () => {
+  it('names the storages in which it would need less, and what they need', () => {
+    const { buffers } = lower(linear(inputOf('x', ['rows', 256]) as Loose, 512), {
+      profile: profiles.lavapipe,
+      weights: 'f16',
+    })
+    const isKept = ({ holds }: (typeof buffers)[number]): boolean => holds.what === 'prepared'
+    const [weights, others] = [256 * 512, 1000]
+    expect(inLessMemory({ buffers }, 2 * weights + others, isKept)).toEqual([
+      { storage: 'q8', bytes: (17 / 16) * weights + others },
+      { storage: 'q4', bytes: (9 / 16) * weights + others },
+    ])
+  })
 })
