@@ -70,26 +70,46 @@ export const prepareWeights = async (
   if (E.isLeft(words)) return words
   let waiting: Step[] = []
   let waitingBytes = 0
+  /** what the device is working on: it packs a batch while the next one is read */
+  let running: { readonly done: Promise<E.Either<SluiceError, unknown>>; readonly free: () => void } | undefined
   const flush = async (next: number): Promise<E.Either<SluiceError, void>> => {
+    const before = await finish()
     const steps = waiting
     waiting = []
     waitingBytes = 0
-    if (steps.length === 0) return E.right(undefined)
+    if (E.isLeft(before) || steps.length === 0) return before
     const ran = await device.guarded('preparing weights', () => {
       const encoder = device.gpu.createCommandEncoder()
       encodeSteps(encoder, steps)
       device.submit(encoder.finish())
     })
     if (E.isLeft(ran)) return ran
-    const done = await device.settled('preparing weights', device.gpu.queue.onSubmittedWorkDone(), signal)
-    if (E.isLeft(done)) return done
-    for (const buffer of buffers) {
-      const { what } = buffer.holds
-      if ((what !== 'parameter' && what !== 'prepared') || isKept(buffer) || !memory.has(buffer)) continue
-      if ((lastReader.get(buffer.id) ?? -1) < next) memory.free(buffer)
-    }
-    for (const { buffer, last } of images) if (last < next && !keptImages.has(buffer.id)) memory.freeImage(buffer)
+    const done = device.settled('preparing weights', device.gpu.queue.onSubmittedWorkDone(), signal)
+    running = { done, free: spent(next) }
+    return ran
+  }
+  /** Waits for the device, and frees what nothing reads any more. */
+  const finish = async (): Promise<E.Either<SluiceError, void>> => {
+    if (running === undefined) return E.right(undefined)
+    const { done, free } = running
+    running = undefined
+    const ended = await done
+    if (E.isLeft(ended)) return ended
+    free()
     return E.right(undefined)
+  }
+  /** What is there and not read from pass `next` on, to be freed. */
+  const spent = (next: number): (() => void) => {
+    const used = buffers.filter(buffer => {
+      const { what } = buffer.holds
+      if ((what !== 'parameter' && what !== 'prepared') || isKept(buffer) || !memory.has(buffer)) return false
+      return (lastReader.get(buffer.id) ?? -1) < next
+    })
+    const shown = images.filter(({ buffer, last }) => last < next && !keptImages.has(buffer.id))
+    return () => {
+      for (const buffer of used) memory.free(buffer)
+      for (const { buffer } of shown) memory.freeImage(buffer)
+    }
   }
   const all = async (): Promise<E.Either<SluiceError, void>> => {
     for (const buffer of buffers) {
@@ -121,7 +141,8 @@ export const prepareWeights = async (
       const ran = waitingBytes > batchBytes ? await flush(prepare.length) : E.right(undefined)
       if (E.isLeft(ran)) return ran
     }
-    return flush(prepare.length)
+    const last = await flush(prepare.length)
+    return E.isLeft(last) ? last : finish()
   }
   const result = await all()
   if (words.right !== undefined) device.free(words.right)
