@@ -136,11 +136,16 @@ const command = async (): Promise<number> => {
   await opened(program.warm())
   lap('kernels', `${program.kernels}`)
   count.mark()
+  const busy = process.cpuUsage()
   const got = await opened(program.run(feeds))
   const seconds = (performance.now() - since) / 1000
+  const { user, system } = process.cpuUsage(busy)
   const planner = memoryPlanner(lowered, device.profile)
   const flops = sum(lowered.passes.map(pass => planner.valueOf(pass.flops, plans.stages)))
-  lap('run', `${figure(flops / 1e9)} GFLOP, ${figure(flops / seconds / 1e9)} GFLOP/s`)
+  lap(
+    'run',
+    `${figure(flops / 1e9)} GFLOP, ${figure(flops / seconds / 1e9)} GFLOP/s; ${figure((user + system) / 1e6)} s of the processor`,
+  )
   const verdict = judge(got)
   lap('judged', `${Object.keys(stages).length} stages ${verdict === undefined ? 'agree' : 'do not all agree'}`)
   expect(verdict === undefined, verdict ?? '')
