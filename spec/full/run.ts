@@ -55,7 +55,11 @@ const planOf = (lowered: Lowered, profile: Parameters<typeof memoryPlanner>[1], 
 /** A pass's block as a line of the table: towers by stage, the rest by part. */
 const partOf = (path: string): string => /^(visual\.trunk\.(stem|stages\.\d)|[^.]+)/.exec(path)?.[0] ?? path
 const printProfile = (profile: Profile, seconds: number): void => {
-  const passes = profile.passes.map(pass => ({ ...pass, path: partOf(pass.path) }))
+  const passes = profile.passes.map(pass => ({
+    ...pass,
+    label: pass.label.replace(/^image of .*/, 'copy into an image'),
+    path: partOf(pass.path),
+  }))
   for (const by of ['block', 'kernel'] as const) console.log(`\n${formatProfile({ ...profile, passes }, { by })}`)
   // every kernel at the best of the times that it ran
   const best = new Map<string, number>()
