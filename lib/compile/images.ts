@@ -9,7 +9,7 @@
  * is copied once, after loading, and its buffer freed unless something reads it as a buffer; anything else is copied in every run
  * before the first pass that reads it, once for all that do.
  */
-import type { BufferPlan, Pass, Storage } from './pass.ts'
+import { writesOf, type BufferPlan, type Pass, type Storage } from './pass.ts'
 
 /** texels in a row */
 export const imageWidth = 8192
@@ -46,7 +46,7 @@ export const copiesBefore = (passes: readonly Pass[]): ReadonlyMap<Pass, readonl
         copies.set(pass, [...(copies.get(pass) ?? []), { buffer, readers: first }])
       }
     }
-    valid.delete(pass.write.buffer.id)
+    for (const { buffer } of writesOf(pass)) valid.delete(buffer.id)
   }
   return copies
 }

@@ -4,7 +4,7 @@
  * another pool than those it reads.
  */
 import { copiesBefore } from './images.ts'
-import { storageBytes, type BufferPlan, type Lowered, type Operand, type Pass } from './pass.ts'
+import { storageBytes, writesOf, type BufferPlan, type Lowered, type Operand, type Pass } from './pass.ts'
 
 /** Bindings and copies are whole vectors, so that kernels may read four numbers at once. */
 export const vector = 16
@@ -14,10 +14,10 @@ export const bytesFor = (b: Pick<BufferPlan, 'storage'>, count: number): number 
   Math.max(vector, roundUp(count * storageBytes[b.storage], vector))
 
 export const isPooled = (b: BufferPlan): boolean => b.holds.what === 'work' || b.holds.what === 'input'
-/** what a pass binds as buffers: the write, and the reads that are not images */
+/** what a pass binds as buffers: its writes, and the reads that are not images */
 export const boundBuffers = (pass: Pass): readonly Operand[] => [
   ...pass.reads.filter(o => o.image !== true),
-  pass.write,
+  ...writesOf(pass),
 ]
 
 /** When the content of a buffer is needed: from its first write to its last use, in passes. Inputs are there before the first pass. */
@@ -92,13 +92,14 @@ export const neighboursOf = (pooled: readonly number[], count: number, { first, 
 /** Pooled buffers that each must not share a pool with: what is read where it is written, and the reverse. */
 export const conflictsOf = (lowered: Lowered, positionOf: (b: BufferPlan) => number): Lists => {
   const sets: Set<number>[] = lowered.buffers.map(() => new Set())
-  for (const { reads, write } of lowered.passes) {
-    const w = positionOf(write.buffer)
-    for (const { buffer, image } of reads) {
-      if (image === true || !isPooled(buffer) || !isPooled(write.buffer)) continue
-      sets[w]!.add(positionOf(buffer))
-      sets[positionOf(buffer)]!.add(w)
+  for (const pass of lowered.passes)
+    for (const write of writesOf(pass)) {
+      const w = positionOf(write.buffer)
+      for (const { buffer, image } of pass.reads) {
+        if (image === true || !isPooled(buffer) || !isPooled(write.buffer)) continue
+        sets[w]!.add(positionOf(buffer))
+        sets[positionOf(buffer)]!.add(w)
+      }
     }
-  }
   return packed(sets.map(s => [...s]))
 }

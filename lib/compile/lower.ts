@@ -36,6 +36,7 @@ import {
 } from './pass.ts'
 import { shareKernels } from './share.ts'
 import { inParts } from './slices.ts'
+import { sideBySide } from './side-by-side.ts'
 import { simplify } from './simplify.ts'
 
 export interface LowerOptions {
@@ -162,7 +163,7 @@ export const lower = (outputs: Outputs, options: LowerOptions): Lowered => {
   return {
     buffers: [...buffers.values()],
     prepare: all.slice(0, prepare.length),
-    passes: all.slice(prepare.length),
+    passes: sideBySide(all.slice(prepare.length), profile),
     outputs: names.map((name, k) => ({ name, tensor: tensors[k] as AnyTensor, buffer: planned[k] as BufferPlan })),
     next: next.map((_, k) => ({ state: states[k] as BufferPlan, from: planned[tensors.length + k] as BufferPlan })),
   }

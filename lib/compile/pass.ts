@@ -39,7 +39,7 @@ export interface BufferPlan {
     | { readonly what: 'work' }
 }
 
-/** One dispatch. Bindings of group 0: reads in order, then the write, then (if any) the uniform block of named sizes. */
+/** One dispatch. Bindings of group 0: reads in order, then the writes, then (if any) the uniform block of named sizes. */
 export interface Pass {
   /** what it computes, for people: 'layerNorm', 'einsum + add + gelu' */
   readonly label: string
@@ -48,6 +48,8 @@ export interface Pass {
   readonly wgsl: string
   readonly reads: readonly Operand[]
   readonly write: Operand
+  /** what it writes besides, where it is made of several parts (side-by-side.ts) */
+  readonly also?: readonly Operand[]
   /** words of the uniform block, i32 each, in order; empty where everything is literal */
   readonly sizes: readonly Dim[]
   /**
@@ -62,6 +64,8 @@ export interface Pass {
   readonly flops: Dim
   readonly bytes: Dim
 }
+/** All that a pass writes. */
+export const writesOf = ({ write, also = [] }: Pick<Pass, 'write' | 'also'>): readonly Operand[] => [write, ...also]
 /** Whether a size is within bounds, both of them inclusive. */
 export interface When {
   readonly size: Dim

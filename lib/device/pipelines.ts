@@ -9,7 +9,7 @@ import type { Operand, Pass } from '../compile/pass.ts'
 import { deviceError, type DeviceError, type SluiceError } from '../errors.ts'
 
 /** What of a pass makes its pipeline: passes with equal text share one. */
-export type Kernel = Pick<Pass, 'label' | 'wgsl' | 'reads' | 'sizes'>
+export type Kernel = Pick<Pass, 'label' | 'wgsl' | 'reads' | 'also' | 'sizes'>
 
 export interface Pipeline {
   readonly pipeline: GPUComputePipeline
@@ -48,8 +48,8 @@ export const pipelineCache = (gpu: GPUDevice, settled: Settled): PipelineCache =
   const pipelines = new Map<string, Promise<E.Either<SluiceError, Pipeline>>>()
   let made = 0
 
-  const layoutFor = ({ reads, sizes }: Kernel): GPUBindGroupLayout => {
-    const types: Bound[] = [...reads.map(boundAs), 'storage']
+  const layoutFor = ({ reads, also = [], sizes }: Kernel): GPUBindGroupLayout => {
+    const types: Bound[] = [...reads.map(boundAs), 'storage', ...also.map((): Bound => 'storage')]
     if (sizes.length > 0) types.push('uniform')
     const key = types.join()
     const known = layouts.get(key)

@@ -6,7 +6,7 @@
 import { platform } from '#platform'
 import { either as E, taskEither as TE } from 'fp-ts'
 import type { MemoryPlan, Planner } from '../compile/memory.ts'
-import { storageBytes, type BufferPlan, type Lowered, type Pass } from '../compile/pass.ts'
+import { storageBytes, writesOf, type BufferPlan, type Lowered, type Pass } from '../compile/pass.ts'
 import { deviceError, feedError, interrupted, type DeviceError, type Door, type SluiceError } from '../errors.ts'
 import { countOf, topological, type Feeds, type Node, type Source, type Value } from '../graph/index.ts'
 import { bind, type Bindings, type Bound } from '../interpret/bind.ts'
@@ -95,7 +95,7 @@ const neededFor = (
   const wanted = new Set([...outputs, ...from, ...own].map(b => b.id))
   const needed = new Set<Pass>()
   for (const pass of [...passes].reverse()) {
-    if (!wanted.has(pass.write.buffer.id)) continue
+    if (!writesOf(pass).some(w => wanted.has(w.buffer.id))) continue
     needed.add(pass)
     for (const { buffer } of pass.reads) wanted.add(buffer.id)
   }

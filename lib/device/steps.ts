@@ -5,7 +5,7 @@
 import { foldGrid } from '../compile/grid.ts'
 import { copiesBefore, imageRowBytes, imageWidth, texelBytes } from '../compile/images.ts'
 import type { MemoryPlan, Planner } from '../compile/memory.ts'
-import type { BufferPlan, Pass, When } from '../compile/pass.ts'
+import { writesOf, type BufferPlan, type Pass, type When } from '../compile/pass.ts'
 import type { Device } from './device.ts'
 import type { Pipeline } from './pipelines.ts'
 
@@ -76,7 +76,7 @@ const dispatchOf = (
   const grid = foldGrid([number(x), number(y), number(z)], device.profile.maxWorkgroupsPerDimension)
   if (grid.includes(0)) return []
   const { pipeline, layout } = pipelines.get(pass.wgsl) as Pipeline
-  const bound: GPUBindingResource[] = [...pass.reads, pass.write].map(operand => {
+  const bound: GPUBindingResource[] = [...pass.reads, ...writesOf(pass)].map(operand => {
     if (operand.image === true) return image(operand.buffer, plan).createView()
     const { offset, bytes } = planner.region(operand, plan)
     return { buffer: memory(operand.buffer, plan), offset, size: bytes }

@@ -35,8 +35,7 @@ const heat = async (device: Device, kernel: Kernel, signal?: AbortSignal): Promi
   }
   const scratch = (usage: GPUBufferUsageFlags): GPUBuffer => hold(device.allocate('scratch', scratchBytes, usage))
   const submitted = await device.guarded(what, () => {
-    const [read, written, uniform, workgroups] = [
-      scratch(GPUBufferUsage.STORAGE),
+    const [read, uniform, workgroups] = [
       scratch(GPUBufferUsage.STORAGE),
       scratch(GPUBufferUsage.UNIFORM),
       scratch(GPUBufferUsage.INDIRECT),
@@ -47,7 +46,9 @@ const heat = async (device: Device, kernel: Kernel, signal?: AbortSignal): Promi
         : { buffer: read },
     )
     const sizes = kernel.sizes.length > 0 ? [{ buffer: uniform }] : []
-    const bound: readonly GPUBindingResource[] = [...reads, { buffer: written }, ...sizes]
+    // writes must not overlap
+    const writes = [undefined, ...(kernel.also ?? [])].map(() => ({ buffer: scratch(GPUBufferUsage.STORAGE) }))
+    const bound: readonly GPUBindingResource[] = [...reads, ...writes, ...sizes]
     const entries = bound.map((resource, binding) => ({ binding, resource }))
     const encoder = device.gpu.createCommandEncoder()
     const pass = encoder.beginComputePass()
