@@ -13,6 +13,7 @@ import { doctor } from './doctor.ts'
 import { describe, graph, wgsl } from './inspect.ts'
 import { complain, listenForInterrupt, note, print } from './terminal.ts'
 import { train } from './train.ts'
+import { tuning } from './tune.ts'
 
 const { version } = createRequire(import.meta.url)('sluice/package.json') as { readonly version: string }
 
@@ -20,7 +21,7 @@ const sluice = subcommands({
   name: 'sluice',
   version,
   description: 'Multimodal models as typed expressions, compiled to WGSL',
-  cmds: { ask, train, describe, graph, wgsl, profile, doctor, check },
+  cmds: { ask, train, describe, graph, wgsl, profile, doctor, tune: tuning, check },
   examples: [],
 })
 

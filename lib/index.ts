@@ -26,6 +26,8 @@ export { compile, openDevice, run, sharedDevice, type CompileOptions } from './d
 export { load, type LoadOptions } from './device/load.ts'
 export type { Program, RunOptions } from './device/program.ts'
 export { formatProfile, type Profile } from './device/profile.ts'
+export { chosenSchedules, tune, type Candidate, type Product, type TuneOptions, type Tuned } from './device/tune.ts'
+export { writeTuned } from './device/tuned.ts'
 export type { Device, DeviceOptions } from './device/device.ts'
 export type { WeightSource } from './device/upload.ts'
 export {

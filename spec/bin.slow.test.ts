@@ -41,7 +41,7 @@ describe('help and usage', () => {
   it('shows what it can do', async () => {
     const { code, out } = await sluice(['--help'])
     expect(code).toBe(0)
-    for (const name of ['ask', 'describe', 'graph', 'wgsl', 'profile', 'doctor', 'check'])
+    for (const name of ['ask', 'describe', 'graph', 'wgsl', 'profile', 'doctor', 'tune', 'check'])
       expect(out).toContain(`- ${name} - `)
   })
   it('shows each command with examples', async () => {

@@ -113,4 +113,6 @@ export interface DeviceProfile {
   readonly imageRows: number
   /** bytes */
   readonly offsetAlignment: number
+  /** the schedule that was measured fastest for a class of products, of those that fit, the estimate's choice first (`sluice tune`) */
+  readonly choose?: (products: string, fitting: readonly string[]) => string | undefined
 }

@@ -48,5 +48,7 @@ export const platform: Platform = {
   append: cannotWrite,
   decode,
   cores: () => navigator()?.hardwareConcurrency ?? 1,
+  tuningFile: () => undefined,
+  note: () => undefined,
   availableMemory: () => undefined,
 }

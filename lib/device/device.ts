@@ -23,6 +23,8 @@ export interface DeviceOptions {
   readonly adapter?: GPUAdapter
   /** what to tell kernels of the device, where it should differ from what the device says */
   readonly profile?: Partial<DeviceProfile>
+  /** false: kernels are chosen by estimates, also where `sluice tune` has measured */
+  readonly tuned?: boolean
 }
 
 /** What a device holds and has done. */

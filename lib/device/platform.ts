@@ -28,6 +28,10 @@ export interface Platform {
   readonly decode: (bytes: Uint8Array, name: string) => Door<Pixels>
   /** Processor cores that may work at the same time. */
   readonly cores: () => number
+  /** The file that keeps what `sluice tune` measured on an adapter; undefined where there is none, or where it is not wanted. */
+  readonly tuningFile: (adapter: string) => string | undefined
+  /** Tells the user what is no error, where there is a terminal. */
+  readonly note: (text: string) => void
   /** Bytes that the host can still give to a driver in software; undefined where the place does not say. */
   readonly availableMemory: () => number | undefined
 }

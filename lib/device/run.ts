@@ -3,7 +3,7 @@
  * share one that is opened at the first call, so that kernels are compiled once for all.
  */
 import { platform } from '#platform'
-import { either as E, taskEither as TE } from 'fp-ts'
+import { either as E, task as T, taskEither as TE } from 'fp-ts'
 import { lower, type LowerOptions } from '../compile/lower.ts'
 import type { Lowered } from '../compile/pass.ts'
 import type { Door, GraphError, SluiceError } from '../errors.ts'
@@ -12,6 +12,7 @@ import type { Values } from '../interpret/evaluate.ts'
 import { checkParameters, checkUpdates } from '../interpret/parameters.ts'
 import { ShapeError } from '../shape/index.ts'
 import { deviceOf, type Device, type DeviceOptions } from './device.ts'
+import { readTuned } from './tuned.ts'
 import { load, type LoadOptions } from './load.ts'
 import type { Program, RunOptions } from './program.ts'
 import type { WeightSource } from './upload.ts'
@@ -28,15 +29,25 @@ export interface CompileOptions extends LoadOptions, Warming {
   readonly device?: Device
 }
 
+/** The options with what `sluice tune` has measured on the adapter. */
+const withTuned =
+  (info: GPUAdapterInfo, options: DeviceOptions): T.Task<DeviceOptions> =>
+  async () => {
+    const choose = options.tuned === false ? undefined : await readTuned(info)()
+    return choose === undefined ? options : { ...options, profile: { choose, ...options.profile } }
+  }
+
 /**
  * A device with everything its adapter offers: the platform's choice, or that of the options.
  * Error `no adapter`, whose message says what was tried and what to do.
  */
 export const openDevice = (options: DeviceOptions = {}): Door<Device> => {
   const { device, adapter } = options
-  if (device !== undefined) return deviceOf({ ...options, device })
-  if (adapter !== undefined) return deviceOf({ ...options, adapter })
-  return TE.flatMap((found: { readonly adapter: GPUAdapter }) => deviceOf({ ...options, adapter: found.adapter }))(
+  const tuned = (info: GPUAdapterInfo, from: { device: GPUDevice } | { adapter: GPUAdapter }): Door<Device> =>
+    T.flatMap((known: DeviceOptions) => deviceOf({ ...known, ...from }))(withTuned(info, options))
+  if (device !== undefined) return tuned(device.adapterInfo, { device })
+  if (adapter !== undefined) return tuned(adapter.info, { adapter })
+  return TE.flatMap((found: { readonly adapter: GPUAdapter }) => tuned(found.adapter.info, { adapter: found.adapter }))(
     platform.findAdapter,
   )
 }

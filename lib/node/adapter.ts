@@ -68,6 +68,8 @@ const swiftShader = (): readonly Attempt[] =>
  * in llama.cpp's WebGPU backend; Dawn ignores those that an adapter does not know.
  */
 const switches = 'enable-dawn-features=allow_unsafe_apis,vulkan_enable_f16_on_nvidia,use_vulkan_memory_model'
+/** Times of single passes to the nanosecond, where a page gets them in steps of 65 µs. */
+const fineTimes = 'disable-dawn-features=timestamp_quantization'
 const dawnsChoice: Attempt = { name: 'the system', options: [switches] }
 const warp: Attempt = { name: 'WARP', options: [switches, 'adapter=Microsoft'] }
 const nullBackend: Attempt = { name: "Dawn's null backend", options: ['backend=null'] }
@@ -97,7 +99,7 @@ const attempt = async (dawn: Dawn, { name, options, driver }: Attempt): Promise<
     else process.env.VK_DRIVER_FILES = before
   }
   try {
-    const gpu = instances.get(name) ?? dawn.create([...options])
+    const gpu = instances.get(name) ?? dawn.create([...options, fineTimes])
     instances.set(name, gpu)
     const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' })
     if (adapter !== null) return E.right({ gpu, adapter, tried: [`${name}: ${describe(adapter)}`] })

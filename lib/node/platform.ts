@@ -1,10 +1,22 @@
 /** The platform of Node: Dawn, with the adapter that adapter.ts finds. The twin of lib/device/browser.ts, behind `#platform`. */
 import { taskEither as TE } from 'fp-ts'
-import { availableParallelism, freemem } from 'node:os'
+import { availableParallelism, freemem, homedir } from 'node:os'
+import { join } from 'node:path'
 import type { Platform } from '../device/platform.ts'
 import { findGpu } from './adapter.ts'
 import { appendText, nodeFiles, writeInFolder } from './files.ts'
 import { decodePicture } from './pictures.ts'
+
+/** `SLUICE_TUNED=off`: what was measured is not read. */
+const tuningFile = (adapter: string): string | undefined => {
+  const { SLUICE_TUNED: wanted, XDG_CACHE_HOME: cache } = process.env
+  if (wanted === 'off') return undefined
+  return join(
+    cache === undefined || cache === '' ? join(homedir(), '.cache') : cache,
+    'sluice/tuned',
+    `${adapter}.json`,
+  )
+}
 
 export const platform: Platform = {
   name: 'node',
@@ -16,6 +28,8 @@ export const platform: Platform = {
   append: appendText,
   decode: decodePicture,
   cores: availableParallelism,
+  tuningFile,
+  note: text => void process.stderr.write(`${text}\n`),
   // newer than the oldest Node that Sluice runs on, and aware of containers
   availableMemory: () => (process as { readonly availableMemory?: () => number }).availableMemory?.() ?? freemem(),
 }

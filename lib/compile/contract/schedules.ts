@@ -9,7 +9,7 @@ import { channels, channelsFit } from './channels.ts'
 import { matvec, matvecFits } from './matvec.ts'
 import { panels, panelsCompiling, panelsCopies, panelsFetches, panelsFit, panelsProducts } from './panels.ts'
 import { alongK, runsAlong, storesAlong, type Problem } from './problem.ts'
-import { shared } from './shared.ts'
+import { shared, sharedFits, sharedTiles } from './shared.ts'
 import { storedPanels, storedPanelsFit } from './stored-panels.ts'
 import { aboutSize } from '../usual.ts'
 import { tiles } from './tiles.ts'
@@ -87,15 +87,14 @@ export const schedules: readonly Schedule[] = [
     compiling: () => 1,
     make: storedPanels,
   },
-  {
-    name: 'shared',
-    fits: ({ context, m, n }) =>
-      context.profile.tuning === 'gpu' && !(typeof m === 'number' && m < 8) && !(typeof n === 'number' && n < 8),
-    // 32 by 32 a workgroup
+  ...sharedTiles.map((tile, i): Schedule => ({
+    name: tile.name,
+    fits: sharedFits(tile),
+    // which of them is faster differs from GPU to GPU, so it is measured (`sluice tune`), and until then it is the first
     loads: () => 1 / 16,
-    compiling: () => 0.5,
-    make: shared,
-  },
+    compiling: () => 0.5 + i / 10,
+    make: shared(tile),
+  })),
 ]
 
 /** how many runs a kernel's compilation is spread over: drivers cache kernels, and equal layers share them */
@@ -110,7 +109,22 @@ const seconds = (schedule: Schedule, problem: Problem): number => {
   return nanoseconds * 1e-9 * runs + schedule.compiling(problem)
 }
 
-/** The kernel of the arrangement and schedule that are estimated fastest; a part takes those of the whole, if it can. */
+/** Products that are tuned together: sizes to the nearest power of two, how the numbers lie, their storage, and what fits. */
+const classOf = (problem: Problem, fitting: readonly string[]): string => {
+  const { context, batch, m, n, k, a, b } = problem
+  const sizes = [batch, m, n, k].map(d => 2 ** Math.round(Math.log2(aboutSize(d))))
+  const lying = [
+    alongK(problem, a) ? 'k' : 'm',
+    alongK(problem, b) ? 'k' : runsAlong(context, problem, 'n', b) ? 'n' : '-',
+    storesAlong(problem) ? 'n' : 'm',
+  ]
+  return `${sizes.join(' x ')}, along ${lying.join(' ')}, ${context.weights}: ${fitting.toSorted().join(', ')}`
+}
+
+/**
+ * The kernel of the arrangement and schedule that were measured fastest on the device, else of those that are estimated fastest; a part
+ * takes those of the whole, if it can.
+ */
 export const fastest = (problems: readonly Problem[], like?: string): KernelSource => {
   const choices = problems.flatMap((problem, k) =>
     schedules
@@ -119,8 +133,16 @@ export const fastest = (problems: readonly Problem[], like?: string): KernelSour
   )
   // a storage is chosen for its memory, so what can keep to it does
   const stored = choices.filter(({ schedule, problem }) => schedule.stored && problem.context.weights !== 'f32')
-  const chosen =
-    choices.find(({ name }) => name === like) ??
-    (stored.length > 0 ? stored : choices).reduce((best, choice) => (choice.cost < best.cost ? choice : best))
+  const able = stored.length > 0 ? stored : choices
+  const estimated = able.reduce((best, choice) => (choice.cost < best.cost ? choice : best))
+  const measured = (): string | undefined => {
+    const [problem] = problems
+    const { choose } = (problem as Problem).context.profile
+    const names = [estimated, ...able.filter(choice => choice !== estimated)].map(({ name }) => name)
+    return choose?.(classOf(problem as Problem, names), names)
+  }
+  const given = choices.find(({ name }) => name === like)
+  const wanted = given === undefined ? measured() : undefined
+  const chosen = given ?? able.find(({ name }) => name === wanted) ?? estimated
   return { ...chosen.schedule.make(chosen.problem), schedule: chosen.name }
 }
