@@ -115,7 +115,7 @@ for (const changed of [{ fusion: 'gated-concat' }, { fusion: 'conv-gates', low_s
 }
 // => examples/data/tiny-mg-llava/mg_llava.pth: projector.model.0.weight needs [48, 64], found [48, 32]
 // => examples/data/tiny-mg-llava/mg-llava.json: fusion: expected one of none, conv-gate, gated-concat, concat, channel-concat, fast-mlp, patch-info-mining, resampler, found "conv-gates"
-// => examples/data/tiny-mg-llava/mg-llava.json: boxes: expected one of concat, none, f-to-b, b-to-f, found null
+// => examples/data/tiny-mg-llava/mg-llava.json: boxes: expected one of concat, placed, none, f-to-b, b-to-f, found null
 
 // %% [markdown]
 // ## When there is too little memory
