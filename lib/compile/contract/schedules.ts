@@ -37,10 +37,11 @@ export const schedules: readonly Schedule[] = [
     name: 'tiles',
     fits: () => true,
     // four rows by four columns: eight vectors for sixteen products of four; single numbers cost an address each
-    loads: p =>
-      alongK(p, p.a) && (alongK(p, p.b) || runsAlong(p.context, p, 'n', p.b))
-        ? 1 / 2
-        : 4 / Math.min(4, Number(p.m) || 4),
+    loads: p => {
+      const rows = Math.min(4, Number(p.m) || 4)
+      const vectors = alongK(p, p.a) && (alongK(p, p.b) || runsAlong(p.context, p, 'n', p.b))
+      return vectors ? (rows + 4) / (4 * rows) : 4 / rows
+    },
     compiling: () => 0.35,
     make: tiles,
   },
