@@ -1,14 +1,27 @@
 /**
- * What is larger than a binding runs in parts and gives the same bits as whole: every form, on a device that is made to believe that
- * it binds no more than a few kilobytes. SLUICE_SEED repeats a run.
+ * What is larger than a binding runs in parts and gives the same numbers as whole: every form, on a device that is made to believe that
+ * it binds no more than a few kilobytes. A part mostly takes the schedule of the whole, and then has the same bits; where its rows do not
+ * fill the vectors that the whole's fill (136 rows of 3 channels), sums are added in another order. SLUICE_SEED repeats a run.
  */
 import { either as E } from 'fp-ts'
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { compile, inputOf, loosely, openDevice, scope, value, type Door, type Loose, type Program } from 'sluice'
+import {
+  compile,
+  inputOf,
+  loosely,
+  openDevice,
+  scope,
+  value,
+  type Door,
+  type Loose,
+  type Program,
+  type Value,
+} from 'sluice'
 import * as ops from 'sluice/ops'
 import type { Device } from '../../lib/device/device.ts'
 import { seed } from '../kit/draw.ts'
+import { differs, limits } from '../tolerances.ts'
 
 const opened = async <A>(door: Door<A>): Promise<A> => {
   const result = await door()
@@ -51,7 +64,7 @@ const firstLast = (x: Loose): Loose => ops.rearrange('c h w -> h w c')(x) as Loo
 const conv = (x: Loose, name: string, options: object): Loose =>
   firstLast(loosely(ops.conv2d as never)(name, options)(lastFirst(x)) as Loose)
 
-it('gives the same bits in parts as whole', async () => {
+it('gives the same numbers in parts as whole', async () => {
   const names = Object.keys(steps)
   await fc.assert(
     fc.asyncProperty(
@@ -62,6 +75,8 @@ it('gives the same bits in parts as whole', async () => {
         c: fc.constantFrom(3, 4, 8),
       }),
       async (chain, { h, w, c }) => {
+        // a stride over what is sixteen times a binding needs more windows than a kernel may bind: that is refused
+        fc.pre(chain.filter(name => name === 'larger').length < 2)
         let x: Loose = inputOf('x', [h, w, c]) as Loose
         chain.forEach((name, i) => (x = scope(`${i}`, steps[name]!)(x)))
         const feeds = {
@@ -70,16 +85,16 @@ it('gives the same bits in parts as whole', async () => {
             Float32Array.from({ length: h * w * c }, (_, i) => Math.sin(i * i)),
           ),
         }
-        const on = async (device: Device): Promise<readonly [Program, Float32Array]> => {
+        const on = async (device: Device): Promise<readonly [Program, Value]> => {
           const program = await opened(compile({ x }, { device, seed: 1 }))
           const got = await opened(program.run(feeds))
-          return [program, got.x!.data as Float32Array]
+          return [program, got.x!]
         }
         const [one, wanted] = await on(whole)
         const [many, got] = await on(narrow)
         const operands = many.lowered.passes.flatMap(pass => [...pass.reads, pass.write])
         expect(operands.some(operand => operand.slice !== undefined)).toBe(true)
-        expect(Buffer.compare(Buffer.from(got.buffer), Buffer.from(wanted.buffer))).toBe(0)
+        expect(differs(got, wanted, limits('block', wanted))).toBe(undefined)
         one.dispose()
         many.dispose()
       },
