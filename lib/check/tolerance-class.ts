@@ -2,7 +2,7 @@
  * Which row of the table of tolerances an op belongs to, read off its form: expressions that only load and choose are exact, text in
  * them computes, folds and contractions accumulate. A composite without a form is as good as the steps of its meaning.
  */
-import { axis, type Expr, type Form } from '../form/index.ts'
+import { axis, partsOf, type Expr, type Form } from '../form/index.ts'
 import { foldNodes, nodeOf, type Applied, type Loose, type Node } from '../graph/index.ts'
 import type { ToleranceClass } from './tolerances.ts'
 
@@ -47,24 +47,6 @@ const classOfForm = (form: Form, { inputs, shape }: Applied): ToleranceClass => 
 }
 /** The WGSL texts in an expression of numbers. */
 const visit = (x: Expr, texts: string[]): void => {
-  switch (x.e) {
-    case 'wgsl':
-      texts.push(x.parts.join(''), ...x.helpers.map(h => h.code('f32', h.helper)))
-      for (const hole of x.holes) visit(hole, texts)
-      return
-    case 'select':
-      for (const part of [x.cond, x.yes, x.no]) visit(part, texts)
-      return
-    case 'convert':
-      visit(x.x, texts)
-      return
-    case 'and':
-    case 'arith':
-    case 'compare':
-      visit(x.a, texts)
-      visit(x.b, texts)
-      return
-    case 'load':
-      for (const part of x.index) visit(part, texts)
-  }
+  if (x.e === 'wgsl') texts.push(x.parts.join(''), ...x.helpers.map(h => h.code('f32', h.helper)))
+  for (const part of partsOf(x)) visit(part, texts)
 }

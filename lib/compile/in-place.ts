@@ -3,7 +3,7 @@
  * those whose every element is computed from the same element of the state. All that reads the old value has to run before, which the
  * order of passes sees to where it can; otherwise the state is copied after the run, as it would be without any of this.
  */
-import { axis, rowMajor, unravel, type Each, type Expr } from '../form/index.ts'
+import { axis, partsOf, rowMajor, unravel, type Each, type Expr } from '../form/index.ts'
 import type { Applied, Node } from '../graph/index.ts'
 import { size } from '../shape/index.ts'
 import type { Fusion } from './fuse.ts'
@@ -40,24 +40,9 @@ const isElementwise = (fusion: Fusion, node: Node, state: Node): boolean => {
   const position = axis('i', size.prod(node.shape))
   const index = unravel(position, node.shape)
   const own = JSON.stringify(position)
-  const fits = (x: Expr): boolean => {
-    switch (x.e) {
-      case 'load':
-        return (x.of !== state || JSON.stringify(rowMajor(x.index, state.shape)) === own) && x.index.every(i => fits(i))
-      case 'arith':
-      case 'compare':
-      case 'and':
-        return fits(x.a) && fits(x.b)
-      case 'select':
-        return fits(x.cond) && fits(x.yes) && fits(x.no)
-      case 'convert':
-        return fits(x.x)
-      case 'wgsl':
-        return x.holes.every(fits)
-      default:
-        return true
-    }
-  }
+  const isElsewhere = (x: Expr): boolean =>
+    x.e === 'load' && x.of === state && JSON.stringify(rowMajor(x.index, state.shape)) !== own
+  const fits = (x: Expr): boolean => !isElsewhere(x) && partsOf(x).every(fits)
   return fits(elementOf(fusion, node, index, undefined))
 }
 

@@ -3,8 +3,7 @@
  * needed. Along one axis a kernel may run four positions at a time; every value is then known to be the same for all four (`uniform`),
  * consecutive (`linear`, indices only), or any four numbers (`vector`), and loads become vec4 loads where the address is linear.
  */
-import type { Expr, WgslHelper } from '../form/index.ts'
-import { rowMajor } from '../form/index.ts'
+import { partsOf, rowMajor, type Expr, type WgslHelper } from '../form/index.ts'
 import type { Kind, Node } from '../graph/index.ts'
 import type { Dim } from '../shape/index.ts'
 import { imageFormat, imageWidth, type ImageFormat } from './images.ts'
@@ -287,22 +286,7 @@ export class Block {
     if (n === 0) for (const child of this.childrenOf(x)) this.countUses(child)
   }
   private childrenOf(x: Expr): readonly Expr[] {
-    switch (x.e) {
-      case 'load':
-        return [this.offset(x)]
-      case 'arith':
-      case 'compare':
-      case 'and':
-        return [x.a, x.b]
-      case 'select':
-        return [x.cond, x.yes, x.no]
-      case 'convert':
-        return [x.x]
-      case 'wgsl':
-        return x.holes
-      default:
-        return []
-    }
+    return x.e === 'load' ? [this.offset(x)] : partsOf(x)
   }
   private readonly offsets = new Map<Expr, Expr>()
   private offset(x: Expr & { e: 'load' }): Expr {

@@ -2,7 +2,7 @@
  * Packing: an operand copied into the order in which a fast kernel reads it. It is an each-node of the compiler's own, closed over the
  * expression it computes, so that lowering treats it like any other node: weights are packed in `prepare`, run-time operands by a pass.
  */
-import type { Each, Expr, Load } from '../../form/index.ts'
+import { partsOf, type Each, type Expr, type Load } from '../../form/index.ts'
 import { nodeOf, op, type AnyTensor, type Applied, type Node } from '../../graph/index.ts'
 import type { Dim, Shape } from '../../shape/index.ts'
 import type { WeightStorage } from '../pass.ts'
@@ -87,13 +87,8 @@ const addressOf = (x: Expr, leaves: readonly Node[]): string =>
 export const leavesOf = (x: Expr): readonly Node[] => {
   const found = new Set<Node>()
   const visit = (y: Expr): void => {
-    if (y.e === 'load') {
-      found.add(y.of)
-      y.index.forEach(visit)
-    } else if (y.e === 'arith' || y.e === 'compare' || y.e === 'and') [y.a, y.b].forEach(visit)
-    else if (y.e === 'select') [y.cond, y.yes, y.no].forEach(visit)
-    else if (y.e === 'convert') visit(y.x)
-    else if (y.e === 'wgsl') y.holes.forEach(visit)
+    if (y.e === 'load') found.add(y.of)
+    partsOf(y).forEach(visit)
   }
   visit(x)
   return [...found]
