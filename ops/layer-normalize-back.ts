@@ -1,9 +1,8 @@
 import { op, size, wgsl, type Expr, type Load, type Loose, type Rule, type Shape, type Tensor } from '../lib/index.ts'
+import { aboutMean } from './about-mean.ts'
 import { normalisationRule, parameterAlong, spreadAlong } from './along-axis.ts'
 import { mean } from './mean.ts'
 import { mul } from './mul.ts'
-import { sizeAsFloat, square } from './over-size.ts'
-import { alongAxes } from './reduction.ts'
 import { rsqrt } from './rsqrt.ts'
 import { shift } from './shift.ts'
 import { sub } from './sub.ts'
@@ -59,25 +58,15 @@ export const layerNormalizeBack: LayerNormalizeBack = op('layerNormalizeBack', {
       return mul(sub(centred(arriving), along), one)
     },
   form: ({ attrs: { axis, eps }, shapes }) => {
-    const { rows, columns, place } = alongAxes(shapes[0]!, [axis])
-    const count = sizeAsFloat(columns[0]!)
-    type At = readonly Expr[]
-    type Folded = (name: string) => Expr
-    const distance = (load: Load, row: At, column: At, folded: Folded): Expr =>
-      wgsl`(${load(0, place(row, column))} - ${folded('total')} / ${count})`
-    const arriving = (load: Load, row: At, column: At): Expr =>
+    const { rows, columns, place, count, distance, passes } = aboutMean(shapes[0]!, [axis])
+    const arriving = (load: Load, row: readonly Expr[], column: readonly Expr[]): Expr =>
       shapes.length > 2 ? wgsl`(${load(1, place(row, column))} * ${load(2, column)})` : load(1, place(row, column))
     return {
       form: 'reduce',
       rows,
       columns,
       passes: [
-        { name: 'total', monoid: 'sum', value: (load, row, column) => load(0, place(row, column)) },
-        {
-          name: 'squares',
-          monoid: 'sum',
-          value: (load, row, column, folded) => wgsl`${square}(${distance(load, row, column, folded)})`,
-        },
+        ...passes,
         { name: 'arrived', monoid: 'sum', value: arriving },
         {
           name: 'along',

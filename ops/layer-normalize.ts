@@ -1,22 +1,11 @@
-import {
-  op,
-  size,
-  wgsl,
-  type Dim,
-  type Draw,
-  type Expr,
-  type Load,
-  type Loose,
-  type Shape,
-  type Tensor,
-} from '../lib/index.ts'
+import { op, size, wgsl, type Dim, type Draw, type Loose, type Shape, type Tensor } from '../lib/index.ts'
+import { aboutMean } from './about-mean.ts'
 import { add } from './add.ts'
 import { normalisationRule, parameterAlong, spreadAlong } from './along-axis.ts'
 import { mean } from './mean.ts'
 import { mul } from './mul.ts'
-import { sizeAsFloat, square } from './over-size.ts'
 import { layerNormalizeBack } from './layer-normalize-back.ts'
-import { alongAxes, fromFront } from './reduction.ts'
+import { fromFront } from './reduction.ts'
 import { rsqrt } from './rsqrt.ts'
 import { shift } from './shift.ts'
 import { sub } from './sub.ts'
@@ -53,26 +42,12 @@ export const layerNormalize: LayerNormalize = op('layerNormalize', {
       return bias === undefined ? scaled : add(scaled, along(bias))
     },
   form: ({ attrs: { axis, eps }, shapes }) => {
-    const { rows, columns, place } = alongAxes(shapes[0]!, [axis])
-    const count = sizeAsFloat(columns[0]!)
-    const distance = (
-      load: Load,
-      row: readonly Expr[],
-      column: readonly Expr[],
-      folded: (name: string) => Expr,
-    ): Expr => wgsl`(${load(0, place(row, column))} - ${folded('total')} / ${count})`
+    const { rows, columns, place, count, distance, passes } = aboutMean(shapes[0]!, [axis])
     return {
       form: 'reduce',
       rows,
       columns,
-      passes: [
-        { name: 'total', monoid: 'sum', value: (load, row, column) => load(0, place(row, column)) },
-        {
-          name: 'squares',
-          monoid: 'sum',
-          value: (load, row, column, folded) => wgsl`${square}(${distance(load, row, column, folded)})`,
-        },
-      ],
+      passes,
       finish: {
         per: 'element',
         value: (folded, load, row, column) => {

@@ -1,11 +1,11 @@
 import { op, size, wgsl } from '../lib/index.ts'
+import { aboutMean } from './about-mean.ts'
 import { broadcastTo } from './broadcast-to.ts'
 import { mean } from './mean.ts'
 import { mul } from './mul.ts'
-import { sizeAsFloat, square } from './over-size.ts'
 import { shift } from './shift.ts'
 import { sub } from './sub.ts'
-import { alongAxes, fromFront, reductionRule, sampleAxes, type Axes, type Reduction } from './reduction.ts'
+import { fromFront, reductionRule, sampleAxes, type Axes, type Reduction } from './reduction.ts'
 
 /** Mean of the squared distances from the mean over axes, which leave the shape: divided by n, not n - 1. */
 export const variance: Reduction = op('variance', {
@@ -19,21 +19,12 @@ export const variance: Reduction = op('variance', {
       return mean(...axes)(mul(distance, distance))
     },
   form: ({ attrs, shapes }) => {
-    const { rows, columns, place } = alongAxes(shapes[0]!, attrs.axes)
-    const count = sizeAsFloat(size.prod(columns))
+    const { rows, columns, count, passes } = aboutMean(shapes[0]!, attrs.axes)
     return {
       form: 'reduce',
       rows,
       columns,
-      passes: [
-        { name: 'total', monoid: 'sum', value: (load, row, column) => load(0, place(row, column)) },
-        {
-          name: 'squares',
-          monoid: 'sum',
-          value: (load, row, column, folded) =>
-            wgsl`${square}(${load(0, place(row, column))} - ${folded('total')} / ${count})`,
-        },
-      ],
+      passes,
       finish: { per: 'row', value: folded => wgsl`(${folded('squares')} / ${count})` },
     }
   },
