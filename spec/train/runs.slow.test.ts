@@ -1,23 +1,10 @@
 /** Runs of training from end to end: that they learn, stop, go on, and are then the run that was never stopped. */
-import { mkdtempSync, readFileSync, readdirSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { either as E } from 'fp-ts'
 import { expect, it } from 'vitest'
-import { pipe, train, type Door, type LogLine, type SluiceError, type TrainReport } from 'sluice'
-import { data, learner, optimizer } from './small-run.ts'
+import { pipe, train, type LogLine, type TrainReport } from 'sluice'
+import { data, folder, learner, left, optimizer, right } from './small-run.ts'
 
-const right = async <A>(door: Door<A>): Promise<A> => {
-  const done = await door()
-  if (E.isLeft(done)) throw new Error(done.left.message)
-  return done.right
-}
-const left = async (door: Door<unknown>): Promise<SluiceError> => {
-  const done = await door()
-  if (E.isRight(done)) throw new Error('should have failed')
-  return done.left
-}
-const folder = (): string => mkdtempSync(join(tmpdir(), 'sluice-train-'))
 const linesOf = (at: string): readonly LogLine[] =>
   readFileSync(join(at, 'log.jsonl'), 'utf8')
     .trim()

@@ -1,24 +1,11 @@
 /** What runs of training refuse, what they tell, and what they leave. That they learn and go on: runs.slow.test.ts. */
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { either as E, taskEither as TE } from 'fp-ts'
 import { expect, it } from 'vitest'
-import { batches, input, pipe, scope, train, value, type Door, type SluiceError } from 'sluice'
+import { batches, input, pipe, scope, train, value } from 'sluice'
 import { adamW, log, linear, mseLoss, sgd } from 'sluice/ops'
-import { data, learner, optimizer } from './small-run.ts'
-
-const right = async <A>(door: Door<A>): Promise<A> => {
-  const done = await door()
-  if (E.isLeft(done)) throw new Error(done.left.message)
-  return done.right
-}
-const left = async (door: Door<unknown>): Promise<SluiceError> => {
-  const done = await door()
-  if (E.isRight(done)) throw new Error('should have failed')
-  return done.left
-}
-const folder = (): string => mkdtempSync(join(tmpdir(), 'sluice-train-'))
+import { data, folder, learner, left, optimizer, right } from './small-run.ts'
 
 it('has a run that is over give what it gave', async () => {
   const at = folder()
