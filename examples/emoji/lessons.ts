@@ -1,16 +1,12 @@
 /** What the whole model learns from: captions in stage 1, questions in stage 2. Every scene is one conversation about one picture. */
 import { either as E } from 'fp-ts'
 import { value, type Feeds } from '../../lib/index.ts'
-import { encodeTurns, learning, type Learning, type Sample } from '../../models/learning/index.ts'
+import { encodeTurns, learning, type Learning, type Sample, type Turn } from '../../models/learning/index.ts'
 import { splits, type World } from '../../models/scenes/index.ts'
 import { templates, type ChatTokenizer } from '../../models/text/index.ts'
 import { small } from './parts.ts'
 import { seenScene, type SeenScene } from './scenes.ts'
 
-export interface Turn {
-  readonly question: string
-  readonly answer: string
-}
 const encode = (tokenizer: ChatTokenizer) => encodeTurns(tokenizer, templates.vicuna, small.llm.positions)
 
 /** A conversation about a scene; the picture stands before its first question. */
@@ -30,16 +26,8 @@ export const sampleOf = (tokenizer: ChatTokenizer, scene: SeenScene, turns: read
 }
 
 export type Lesson = (scene: SeenScene) => readonly Turn[]
-/** What is there, in no order that could be asked for: from left to right, as a caption would say it. */
-export const captions: Lesson = ({ labels, boxes }) => {
-  const inRow = labels
-    .map((label, i) => ({ label, x: boxes[i]![0] + boxes[i]![2] }))
-    .filter(thing => thing.label !== 'number')
-    .sort((a, b) => a.x - b.x)
-    .map(thing => thing.label)
-  const answer = inRow.length < 2 ? inRow.join() : `${inRow.slice(0, -1).join(', ')} and ${inRow.at(-1)!}`
-  return [{ question: 'What do you see from left to right?', answer }]
-}
+/** What is there, from left to right. */
+export const captions: Lesson = ({ caption }) => [caption]
 export const allQuestions: Lesson = scene => scene.questions
 
 /** How many scenes make a batch. */

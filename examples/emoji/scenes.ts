@@ -2,8 +2,11 @@
 import { either as E } from 'fp-ts'
 import { nodeFolder } from '../../lib/node/files.ts'
 import { decodePicture } from '../../lib/node/pictures.ts'
+import type { Turn } from '../../models/learning/index.ts'
 import { mgPicture, type Views } from '../../models/pictures/index.ts'
+import { squareAround } from '../../models/pictures/picture.ts'
 import {
+  captionOf,
   openWorld,
   questionsOf,
   sceneOf,
@@ -28,6 +31,7 @@ export interface SeenScene extends Views {
   /** of each thing, in pixels of the large view */
   readonly boxes: readonly Corners[]
   readonly questions: readonly SceneQuestion[]
+  readonly caption: Turn
 }
 
 const views = mgPicture({ aux: small.imageSize, low: small.lowSize })
@@ -35,8 +39,7 @@ const views = mgPicture({ aux: small.imageSize, low: small.lowSize })
 /** Scene k of a seed. */
 export const seenScene = (world: World, split: Split, seed: number, k: number): SeenScene => {
   const scene = sceneOf(world, split, seed, k)
-  const side = Math.max(scene.width, scene.height)
-  const [left, top] = [(side - scene.width) >> 1, (side - scene.height) >> 1]
+  const { side, left, top } = squareAround(scene.width, scene.height)
   const scale = small.imageSize / side
   return {
     ...views(scene.picture),
@@ -49,5 +52,6 @@ export const seenScene = (world: World, split: Split, seed: number, k: number): 
       (y2 + top) * scale,
     ]),
     questions: questionsOf(scene, world.index, seed, k),
+    caption: captionOf(scene),
   }
 }

@@ -100,6 +100,14 @@ export const emptyFolder = (name: string): Folder => memoryFolder(name, new Map(
 export const textOf = (source: ByteSource): Door<string> =>
   TE.flatMap((bytes: Uint8Array) => TE.fromEither(utf8(source.name, bytes)))(source.read(0, source.size))
 
+/** A text file of a folder through its reader, which is told the path to show in messages. */
+export const textThrough = <A>(
+  folder: Folder,
+  file: string,
+  read: (text: string, name: string) => E.Either<SluiceError, A>,
+): Door<A> =>
+  TE.flatMapEither((text: string) => read(text, join(folder.name, file)))(TE.flatMap(textOf)(folder.open(file)))
+
 export const utf8 = (name: string, bytes: Uint8Array): E.Either<SluiceError, string> =>
   E.tryCatch(
     () => new TextDecoder('utf-8', { fatal: true }).decode(bytes),

@@ -5,17 +5,16 @@
 import { either as E, function as F, taskEither as TE } from 'fp-ts'
 import { fileError, type Door, type SluiceError } from '../../lib/errors.ts'
 import { value, type Value } from '../../lib/index.ts'
-import { join, textOf, type Folder } from '../../lib/weights/byte-source.ts'
+import { textThrough, type Folder } from '../../lib/weights/byte-source.ts'
 import { keepAll, perCategory, placeBoxes, readBoxes, readVideoBoxes, type Detections } from '../boxes/index.ts'
 import type { LoadedMgLlava } from '../load/index.ts'
-import { exact, framePicture, mgPicture, type Picture, type Views } from '../pictures/index.ts'
+import { exact, framePicture, mgPicture, pictureIn, type Decode, type Picture, type Views } from '../pictures/index.ts'
 
 /** What models cannot do themselves: files, and the pixels of a picture file. */
 export interface Host {
   /** where the files of a question are */
   readonly files: Folder
-  /** the pixels of a picture file's bytes; `name` is how errors call it */
-  readonly decode: (bytes: Uint8Array, name: string) => Door<Picture>
+  readonly decode: Decode
 }
 /** A question about a picture, about a video (a list of frames), or about neither. Names of files are relative to the host's folder. */
 export interface Question {
@@ -41,11 +40,7 @@ export const shotsOf =
         fileError('field', names[0]!, 'this model reads boxes: name a box file (one with empty lists says: no boxes)'),
       )
     const detections: Door<readonly (Detections | undefined)[]> = needsBoxes
-      ? F.pipe(
-          files.open(boxes!),
-          TE.flatMap(textOf),
-          TE.flatMapEither(text => detectionsIn(text, join(files.name, boxes!), padded, names.length)),
-        )
+      ? textThrough(files, boxes!, (text, file) => detectionsIn(text, file, padded, names.length))
       : TE.right(names.map(() => undefined))
     return F.pipe(
       TE.traverseArray((name: string) => pictureIn(files, decode, name))(names),
@@ -55,13 +50,6 @@ export const shotsOf =
     )
   }
 
-/** The pixels of a picture file. */
-export const pictureIn = (files: Folder, decode: Host['decode'], name: string): Door<Picture> =>
-  F.pipe(
-    files.open(name),
-    TE.flatMap(source => source.read(0, source.size)),
-    TE.flatMap(bytes => decode(bytes, join(files.name, name))),
-  )
 const detectionsIn = (
   text: string,
   file: string,

@@ -4,10 +4,10 @@
  * checked before a number is read, and everything that is wrong is told in one error. Numbers are read when they are needed.
  */
 import { platform } from '#platform'
-import { either as E, function as F, taskEither as TE } from 'fp-ts'
+import { either as E, taskEither as TE } from 'fp-ts'
 import type { Door, SluiceError } from '../../lib/errors.ts'
 import { ShapeError, parameters, type Parameter } from '../../lib/index.ts'
-import { join, textOf, type Folder } from '../../lib/weights/byte-source.ts'
+import { join, textThrough, type Folder } from '../../lib/weights/byte-source.ts'
 import { fitTensors } from '../../lib/weights/fit.ts'
 import { openTensorFile, openWeights } from '../../lib/weights/open-weights.ts'
 import type { TensorEntry, TensorFile } from '../../lib/weights/tensor-file.ts'
@@ -56,7 +56,7 @@ export const load =
   (where: Folder | string): Door<LoadedMgLlava> =>
   async () => {
     const folder = typeof where === 'string' ? platform.files.within(where) : where
-    const wiring = await readIn(folder, 'mg-llava.json', readWiring)()
+    const wiring = await textThrough(folder, 'mg-llava.json', readWiring)()
     if (E.isLeft(wiring)) return wiring
     const { files, tokenizer } = readFiles(folder, wiring.right)
     const opened = await files()
@@ -67,42 +67,30 @@ export const load =
     return E.right({ ...fit.right, tokenizer: speaks.right })
   }
 
-/** A text file through its reader. */
-const readIn = <A>(
-  folder: Folder,
-  file: string,
-  read: (text: string, name: string) => E.Either<SluiceError, A>,
-): Door<A> =>
-  F.pipe(
-    folder.open(file),
-    TE.flatMap(textOf),
-    TE.flatMapEither(text => read(text, join(folder.name, file))),
-  )
-
 /** All files beside the wiring. None needs another to be read, save that ids are checked by the size of the vocabulary. */
 const readFiles = (folder: Folder, wiring: Wiring) => {
   const [clip, llm] = [folder.within(wiring.clip), folder.within(wiring.llm)]
   const checkpoint = once(openTensorFile(folder, wiring.checkpoint))
-  const llmConfig = once(readIn(llm, 'config.json', readLlm))
+  const llmConfig = once(textThrough(llm, 'config.json', readLlm))
   const tokenizer: Door<ChatTokenizer> = async () => {
     const config = await llmConfig()
     const rows = E.isRight(config) ? config.right.vocab_size : Infinity
-    const plain = await readIn(llm, 'tokenizer.json', (text, file) =>
+    const plain = await textThrough(llm, 'tokenizer.json', (text, file) =>
       E.flatMap((read: Tokenizer) => fitTemplate(read, templates[wiring.template], file))(
         readTokenizer(text, file, rows),
       ),
     )()
     const withEnds = (text: string, file: string) =>
       E.flatMap((read: Tokenizer) => readChatTokenizer(read, text, file))(plain)
-    return E.isLeft(plain) ? plain : readIn(llm, 'tokenizer_config.json', withEnds)()
+    return E.isLeft(plain) ? plain : textThrough(llm, 'tokenizer_config.json', withEnds)()
   }
   const llmWeights: Door<TensorFile | undefined> = async () => {
     const trained = await checkpoint()
     return E.isRight(trained) && holdsLlm(trained.right) ? E.right(undefined) : openWeights(llm)()
   }
   const files = together({
-    clip: readIn(clip, 'config.json', (text, file) => readClip(text, file, clipProblems(wiring))),
-    statistics: readIn(clip, 'preprocessor_config.json', (text, file) => readPreprocessor(text, file, wiring)),
+    clip: textThrough(clip, 'config.json', (text, file) => readClip(text, file, clipProblems(wiring))),
+    statistics: textThrough(clip, 'preprocessor_config.json', (text, file) => readPreprocessor(text, file, wiring)),
     llm: llmConfig,
     clipWeights: openWeights(clip),
     convNextWeights: wiring.convnext === null ? TE.right(undefined) : openWeights(folder.within(wiring.convnext)),

@@ -1,6 +1,7 @@
 /** Pictures, from decoded pixels to what the vision towers read. */
 export { centerCrop, padToSquare, type Colour, type Picture } from './picture.ts'
-export { resizeMiddle, resizePadded, resizePil, shortestEdge, type Filter } from './resize.ts'
+export { pictureIn, type Decode } from './picture-file.ts'
+export { readingsOf, resizeMiddle, resizePadded, resizePil, shortestEdge, type Filter } from './resize.ts'
 export {
   bilinear,
   clipMean,

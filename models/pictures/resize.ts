@@ -47,20 +47,38 @@ interface Taps {
   readonly background: number
 }
 
-const tapsOf = (axis: Axis, filter: Filter): Taps[] => {
+/** The shares that pixels from `first` on have in one output pixel; together 1. */
+interface Reading {
+  readonly first: number
+  readonly shares: Float64Array
+}
+/** What the output pixels read, `count` of them from `from` on, when `length` pixels become `target`. */
+export const readingsOf = (
+  length: number,
+  target: number,
+  filter: Filter,
+  { from, count }: Pick<Axis, 'from' | 'count'> = { from: 0, count: target },
+): readonly Reading[] => {
   const { reach, at } = kernels[filter]
-  const scale = axis.length / axis.target
+  const scale = length / target
   const widening = Math.max(scale, 1)
   const support = reach * widening
   const narrowing = 1 / widening
-  return Array.from({ length: axis.count }, (_, i) => {
-    const centre = (axis.from + i + 0.5) * scale
+  return Array.from({ length: count }, (_, i) => {
+    const centre = (from + i + 0.5) * scale
     const first = Math.max(Math.trunc(centre - support + 0.5), 0)
-    const count = Math.min(Math.trunc(centre + support + 0.5), axis.length) - first
-    const shares = Float64Array.from({ length: count }, (_, x) => at(Math.abs((x + first - centre + 0.5) * narrowing)))
+    const read = Math.min(Math.trunc(centre + support + 0.5), length) - first
+    const shares = Float64Array.from({ length: read }, (_, x) => at(Math.abs((x + first - centre + 0.5) * narrowing)))
     const sum = shares.reduce((total, share) => total + share, 0)
+    return { first, shares: sum === 0 ? shares : shares.map(share => share / sum) }
+  })
+}
+
+const tapsOf = (axis: Axis, filter: Filter): Taps[] =>
+  readingsOf(axis.length, axis.target, filter, axis).map(({ first, shares }) => {
+    const count = shares.length
     const fixed = Int32Array.from(shares, share => {
-      const scaled = (sum === 0 ? share : share / sum) * (1 << fractionBits)
+      const scaled = share * (1 << fractionBits)
       return Math.trunc(scaled < 0 ? scaled - 0.5 : scaled + 0.5)
     })
     const skip = Math.min(Math.max(axis.before - first, 0), count)
@@ -69,7 +87,6 @@ const tapsOf = (axis: Axis, filter: Filter): Taps[] => {
     const total = (part: Int32Array) => part.reduce((all, weight) => all + weight, 0)
     return { first: first + skip - axis.before, weights, background: total(fixed) - total(weights) }
   })
-}
 
 const clip = (sum: number) => Math.min(Math.max(sum >> fractionBits, 0), 255)
 

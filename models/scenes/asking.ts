@@ -71,6 +71,8 @@ const centre = ([left, top, right, bottom]: SceneBox): readonly [number, number]
 ]
 const area = ([left, top, right, bottom]: SceneBox): number => (right - left) * (bottom - top)
 
+const isEmoji = ({ label }: Thing): boolean => label !== 'number'
+
 /** A thing and its place in the scene. */
 interface Placed extends Thing {
   readonly at: number
@@ -152,17 +154,25 @@ const plate: Ask = ({ number, things }) =>
           things: [things.findIndex(t => t.label === 'number')],
         },
       ]
+const fromLeft = <T extends Thing>(things: readonly T[]): readonly T[] =>
+  [...things].sort((a, b) => centre(a.box)[0] - centre(b.box)[0])
+const listed = (inRow: readonly Thing[]): string => inWords(inRow.map(t => t.label))
+/** All emoji of a scene from left to right, and how one asks for them, however close they stand. */
+export const captionOf = ({ things }: Scene): Pick<SceneQuestion, 'question' | 'answer'> => ({
+  question: inARow,
+  answer: listed(fromLeft(things.filter(isEmoji))),
+})
 const row: Ask = ({ width }, emoji) => {
-  const inRow = [...emoji].sort((a, b) => centre(a.box)[0] - centre(b.box)[0])
+  const inRow = fromLeft(emoji)
   const apart = inRow.every((t, i) => i === 0 || centre(t.box)[0] - centre(inRow[i - 1]!.box)[0] >= 0.02 * width)
-  const answer = inWords(inRow.map(t => t.label))
+  const answer = listed(inRow)
   return apart ? [{ family: 'list', question: inARow, answer, things: inRow.map(t => t.at) }] : []
 }
 
 /** All questions about scene k of a seed, in random order. */
 export const questionsOf = (scene: Scene, index: SheetIndex, seed: number, k: number): readonly SceneQuestion[] => {
   const draw = draws(seed, 2 * k + 1)
-  const emoji = scene.things.map((t, at) => ({ ...t, at })).filter(t => t.label !== 'number')
+  const emoji = scene.things.map((t, at) => ({ ...t, at })).filter(isEmoji)
   const labels = emoji.map(t => t.label)
   const present = draw.pick(labels)
   const absent = draw.pick(scene.clear.filter(name => !labels.includes(name)))

@@ -1,5 +1,5 @@
 /** The pixels of scenes: sprites scaled and cut, number plates, backgrounds. Planes are floats in 0..1, colours premultiplied by what they cover. */
-import { resizePil, type Picture } from '../pictures/index.ts'
+import { readingsOf, resizePil, type Picture } from '../pictures/index.ts'
 import type { Draws } from './draws.ts'
 import type { Photo, World } from './world.ts'
 
@@ -16,28 +16,9 @@ export interface Canvas {
   readonly pixels: Float32Array
 }
 
-/** Keys' cubic, a = -0.5, widened where it shrinks. */
-const cubic = (x: number): number =>
-  x < 1 ? (1.5 * x - 2.5) * x * x + 1 : x < 2 ? ((-0.5 * x + 2.5) * x - 4) * x + 2 : 0
-interface Taps {
-  readonly first: number
-  readonly shares: readonly number[]
-}
-const tapsOf = (length: number, target: number): readonly Taps[] => {
-  const scale = length / target
-  const widening = Math.max(scale, 1)
-  return Array.from({ length: target }, (_, i) => {
-    const centre = (i + 0.5) * scale
-    const first = Math.max(Math.trunc(centre - 2 * widening + 0.5), 0)
-    const count = Math.min(Math.trunc(centre + 2 * widening + 0.5), length) - first
-    const raw = Array.from({ length: count }, (_x, k) => cubic(Math.abs((k + first - centre + 0.5) / widening)))
-    const sum = raw.reduce((a, b) => a + b, 0)
-    return { first, shares: raw.map(share => share / sum) }
-  })
-}
 /** A square of `channels` planes, interleaved, to another size. */
 const scaleSquare = (from: Float32Array, length: number, target: number, channels: number): Float32Array => {
-  const taps = tapsOf(length, target)
+  const taps = readingsOf(length, target, 'bicubic')
   const across = new Float32Array(length * target * channels)
   for (let y = 0; y < length; y++)
     taps.forEach(({ first, shares }, x) => {

@@ -1,7 +1,7 @@
 /** A small world to learn in: emoji scenes with exact boxes and questions, made as they are needed. */
-export { questionsOf, questionWords, type Family, type SceneQuestion } from './asking.ts'
+export { captionOf, questionsOf, questionWords, type Family, type SceneQuestion } from './asking.ts'
 export { draws, type Draws } from './draws.ts'
-export { openWorld, type Decode } from './open.ts'
+export { openWorld } from './open.ts'
 export { sceneOf, type DrawnScene, type Scene, type SceneBox, type Thing } from './scene.ts'
 export {
   isHeldOut,

@@ -4,28 +4,21 @@ import * as t from 'io-ts'
 import { fileError, type Door } from '../../lib/errors.ts'
 import { readJson } from '../../lib/json.ts'
 import type { Pixels } from '../../lib/device/pixels.ts'
-import { join, textOf, type Folder } from '../../lib/weights/byte-source.ts'
+import { join, textThrough, type Folder } from '../../lib/weights/byte-source.ts'
+import { pictureIn, type Decode } from '../pictures/index.ts'
 import { sheetIndex, type Photo, type Sheet, type SheetIndex, type World } from './world.ts'
 
-/** What reading needs of its host: how a picture file's bytes become pixels. */
-export type Decode = (bytes: Uint8Array, name: string) => Door<Pixels>
-
-const pixelsIn = (folder: Folder, decode: Decode, file: string): Door<Pixels> =>
-  F.pipe(
-    folder.open(file),
-    TE.flatMap(source => source.read(0, source.size)),
-    TE.flatMap(bytes => decode(bytes, join(folder.name, file))),
-  )
 const jsonIn = <A>(folder: Folder, codec: t.Decoder<unknown, A>, file: string): Door<A> =>
-  F.pipe(
-    folder.open(file),
-    TE.flatMap(textOf),
-    TE.flatMapEither(text => readJson(codec, text, join(folder.name, file))),
-  )
+  textThrough(folder, file, (text, name) => readJson(codec, text, name))
 
-const sheetIn = (folder: Folder, decode: Decode, { cell, columns, rows }: SheetIndex, file: string): Door<Sheet> =>
+const sheetIn = (
+  folder: Folder,
+  decode: Decode<Pixels>,
+  { cell, columns, rows }: SheetIndex,
+  file: string,
+): Door<Sheet> =>
   F.pipe(
-    pixelsIn(folder, decode, file),
+    pictureIn(folder, decode, file),
     TE.flatMap(({ width, height, data, alpha }): Door<Sheet> => {
       const refuse = (why: string): Door<Sheet> => TE.left(fileError('picture', join(folder.name, file), why))
       if (alpha === undefined) return refuse('a sprite sheet needs an alpha channel: save it as an RGBA PNG')
@@ -49,7 +42,7 @@ const alsoShown: Partial<Record<string, readonly string[]>> = {
   tie: ['shirt'],
   person: ['shirt', 'shoe', 'glasses', 'hat'],
 }
-const photosIn = (folder: Folder, decode: Decode): Door<readonly Photo[]> =>
+const photosIn = (folder: Folder, decode: Decode<Pixels>): Door<readonly Photo[]> =>
   F.pipe(
     TE.Do,
     TE.bind('captions', () => jsonIn(folder, captioned, 'captions.json')),
@@ -60,7 +53,7 @@ const photosIn = (folder: Folder, decode: Decode): Door<readonly Photo[]> =>
         TE.traverseSeqArray(({ id: photo, image }) => {
           const labels = boxes.find(b => b.id === photo)?.labels ?? []
           const shows = [...new Set(labels.flatMap(label => [label, ...(alsoShown[label] ?? [])]))]
-          return TE.map((picture: Pixels): Photo => ({ name: image, picture, shows }))(pixelsIn(folder, decode, image))
+          return TE.map((picture: Pixels): Photo => ({ name: image, picture, shows }))(pictureIn(folder, decode, image))
         }),
       ),
     ),
@@ -70,7 +63,7 @@ const photosIn = (folder: Folder, decode: Decode): Door<readonly Photo[]> =>
  * The world of a folder with `index.json` and sprite sheets; `photos` is a folder with `captions.json`, `boxes.json` and the pictures they
  * name. Errors: `missing file`, `field`, `picture`.
  */
-export const openWorld = (sheets: Folder, decode: Decode, photos?: Folder): Door<World> =>
+export const openWorld = (sheets: Folder, decode: Decode<Pixels>, photos?: Folder): Door<World> =>
   F.pipe(
     TE.Do,
     TE.bind('index', () => jsonIn(sheets, sheetIndex, 'index.json')),
