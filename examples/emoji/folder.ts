@@ -5,7 +5,9 @@ import { initialValues, type Init } from '../../lib/graph/index.ts'
 import { parameters, type Door } from '../../lib/index.ts'
 import { floatTensor, type TensorEntry } from '../../lib/weights/tensor-file.ts'
 import { writeSafetensors } from '../../lib/weights/safetensors.ts'
-import { mgLlava } from '../../models/index.ts'
+import { layersRun, mgLlava } from '../../models/index.ts'
+import { nameInFile, partOf, renames } from '../../models/load/names.ts'
+import { weightFiles } from '../../models/load/save.ts'
 import { clipMean, clipStd } from '../../models/pictures/index.ts'
 import type { SheetIndex } from '../../models/scenes/index.ts'
 import { small } from './parts.ts'
@@ -85,28 +87,18 @@ export const initialWeights = (seed: number): ReadonlyMap<string, TensorEntry> =
     }),
   )
 
-const inFolder = (part: string) => (entry: TensorEntry) => {
-  const name = part === 'llm' ? entry.name.slice('llm.'.length) : entry.name
-  return { ...entry, name }
-}
+const naming = { llmInCheckpoint: false, tied: false, clipLayers: layersRun(clip) }
 /** Writes the folder. Errors: `write`. */
 export const writeFolder = (
   folder: string,
   index: SheetIndex,
   weights: ReadonlyMap<string, TensorEntry>,
 ): Door<void> => {
-  const partOf = (name: string): string =>
-    name.startsWith('vision_model.')
-      ? 'clip/model.safetensors'
-      : name.startsWith('visual.')
-        ? 'convnext/open_clip_model.safetensors'
-        : name.startsWith('llm.')
-          ? 'llm/model.safetensors'
-          : 'mg_llava.safetensors'
+  const names = weightFiles(wiring)
   const files = new Map<string, TensorEntry[]>()
-  for (const entry of weights.values()) {
-    const file = partOf(entry.name)
-    files.set(file, [...(files.get(file) ?? []), entry])
+  for (const [name, entry] of weights) {
+    const file = names[partOf(name, naming)]!
+    files.set(file, [...(files.get(file) ?? []), { ...entry, name: nameInFile(name, renames(naming)) }])
   }
   const texts: Readonly<Record<string, unknown>> = {
     'clip/config.json': clipConfig,
@@ -120,7 +112,7 @@ export const writeFolder = (
     TE.right(new TextEncoder().encode(`${JSON.stringify(value, null, 2)}\n`))
   return async () => {
     for (const [file, entries] of files) {
-      const pieces = writeSafetensors(entries.map(inFolder(file.split('/')[0]!)), { format: 'pt' })
+      const pieces = writeSafetensors(entries, { format: 'pt' })
       const written = await platform.write(`${folder}/${file}`, pieces)()
       if (E.isLeft(written)) return written
     }

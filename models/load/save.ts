@@ -10,12 +10,21 @@ import { writeSafetensors } from '../../lib/weights/safetensors.ts'
 import { floatTensor, type TensorEntry } from '../../lib/weights/tensor-file.ts'
 import type { LoadedMgLlava } from './load.ts'
 import { nameInFile, partOf, renames, type Part } from './names.ts'
+import type { Wiring } from './wiring.ts'
 
 export interface SaveOptions {
   /** how numbers that were learned are stored; as F32 unless said. Others stay as they were. */
   readonly dtype?: 'F32' | 'F16' | 'BF16'
 }
 const checkpointFile = 'mg_llava.safetensors'
+/** The files that the weights of every part are saved in. */
+export const weightFiles = ({ clip, convnext, llm }: Pick<Wiring, 'clip' | 'convnext' | 'llm'>) =>
+  ({
+    clip: join(clip, 'model.safetensors'),
+    convnext: convnext === null ? undefined : join(convnext, 'open_clip_model.safetensors'),
+    llm: join(llm, 'model.safetensors'),
+    checkpoint: checkpointFile,
+  }) satisfies Readonly<Record<Part, string | undefined>>
 
 /** Writes a model into a folder. Errors: `write`, and those of reading what was not learned. */
 export const save =
@@ -25,12 +34,7 @@ export const save =
     const { wiring, naming } = model
     // what was one matrix may be two after learning
     const own = { ...naming, tied: false }
-    const files: Readonly<Record<Part, string | undefined>> = {
-      clip: join(wiring.clip, 'model.safetensors'),
-      convnext: wiring.convnext === null ? undefined : join(wiring.convnext, 'open_clip_model.safetensors'),
-      llm: join(wiring.llm, 'model.safetensors'),
-      checkpoint: checkpointFile,
-    }
+    const files = weightFiles(wiring)
     const inFiles = new Map<string, TensorEntry[]>()
     for (const [name, entry] of model.weights) {
       const file = files[partOf(name, own)]!
