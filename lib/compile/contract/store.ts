@@ -72,9 +72,10 @@ export const storeWeights = (
   const [batch, across, deep] = root.shape.map(Number) as [number, number, number]
   const groups = deep / codec.group
   const panels = batch * across
-  // slices begin at multiples of 256 bytes, as two panels always do
+  // slices begin at multiples of 256 bytes, as every panel without scales does, and every other one with them
   const panelBytes = deep * blockColumns * bytesOf(codec)
-  const most = Math.max(2, Math.floor(context.profile.maxBinding / panelBytes / 2) * 2)
+  const step = codec.zero === undefined ? 1 : 2
+  const most = Math.max(step, Math.floor(context.profile.maxBinding / panelBytes / step) * step)
   const parts = Array.from({ length: Math.ceil(panels / most) }, (_, i) => {
     return { first: i * most, count: Math.min(most, panels - i * most) }
   })
