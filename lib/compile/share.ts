@@ -7,12 +7,15 @@ import type { Dim } from '../shape/index.ts'
 import type { Pass } from './pass.ts'
 import { aboutSize } from './usual.ts'
 
-/** A pass below both is small: its kernel's compilation outlasts it. */
-const smallFlops = 2e7
-const smallBytes = 4e6
+/**
+ * A pass below both is small: its kernel's compilation outlasts it. Above, dividing by a size that is read costs more than compiling does
+ * (on lavapipe a division by a size is 20 ns for 8 numbers, by a literal 2).
+ */
+const smallFlops = 2e6
+const smallBytes = 1e6
 const isSmall = (pass: Pass): boolean => aboutSize(pass.flops) < smallFlops && aboutSize(pass.bytes) < smallBytes
-/** Packing runs once, or beside a product that takes far longer: constants in it gain nothing. */
-const isCopy = (pass: Pass): boolean => pass.flops === 0
+/** Packing of weights runs once: constants in it gain nothing. */
+const isCopy = (pass: Pass): boolean => pass.flops === 0 && pass.write.buffer.holds.what === 'prepared'
 
 /** A size in a kernel's text: as it is written, and what it is. */
 interface Hole {
