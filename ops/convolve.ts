@@ -28,6 +28,7 @@ import {
   type Shape,
   type Tensor,
 } from '../lib/index.ts'
+import { einsum } from './einsum.ts'
 import { rearrange } from './rearrange.ts'
 import { scale } from './scale.ts'
 import { windowCount, type Pair } from './window.ts'
@@ -200,12 +201,41 @@ const reference: Reference<ConvolveAttrs> = ([x, weight], { attrs, shape }) => {
   return y
 }
 
+/** Do windows stand side by side and cover x, so that every row of it meets one tap of one window? */
+const covers = (attrs: ConvolveAttrs, x: Shape, weight: Shape): boolean => {
+  const { stride, dilation, inputDilation, before, after, extent } = attrs
+  if (extent !== undefined || [...dilation, ...inputDilation].some(n => n !== 1)) return false
+  return ([0, 1] as const).every(
+    side =>
+      before[side] === 0 &&
+      after[side] === 0 &&
+      stride[side] === weight[side + 2] &&
+      size.mul(stride[side], size.floorDiv(x.at(side - 2)!, stride[side])) === x.at(side - 2),
+  )
+}
+/** Then x is patches that do not overlap, and the result one product of each with the window: so are the gradients. */
+const gradientOfPatches: Gradient<ConvolveAttrs> = (dy, { inputs: [x, weight], attrs: { groups: g, stride } }) => {
+  const [move, product] = [loosely(rearrange), loosely(einsum)]
+  const s = (x!.shape as Shape).slice(0, -3).map((_, k) => `s${k}`)
+  const axes = { g, p: stride[0], q: stride[1] }
+  const [whole, apart] = [`${s.join(' ')} (g i) (y p) (x q)`, `${s.join(' ')} g i y p x q`]
+  const patches = move(`${whole} -> ${apart}`, axes)(x!)
+  const windows = move('(g o) i p q -> g o i p q', { g })(weight!)
+  const results = `${s.join(' ')} g o y x`
+  const dResults = move(`${s.join(' ')} (g o) y x -> ${results}`, { g })(dy)
+  const dPatches = product(`${results}, g o i p q -> ${apart}`)(dResults, windows)
+  const dWindows = product(`${results}, ${apart} -> g o i p q`)(dResults, patches)
+  return [move(`${apart} -> ${whole}`)(dPatches), move('g o i p q -> (g o) i p q')(dWindows)]
+}
 /**
  * Both are convolutions again. For x, the rows of the cotangent are pulled apart by the stride and met in the other direction: p stride =
  * h inputDilation - u dilation + before. For the window, x meets the cotangent as a window whose taps are a stride apart; what was the
  * batch is summed over, so it takes the place of the channels.
  */
-const gradient: Gradient<ConvolveAttrs> = (dy, { inputs: [x, weight], attrs }) => {
+const gradient: Gradient<ConvolveAttrs> = (dy, node) => {
+  const [x, weight] = node.inputs
+  const { attrs } = node
+  if (covers(attrs, x!.shape as Shape, weight!.shape as Shape)) return gradientOfPatches(dy, node)
   const { stride, dilation, inputDilation, groups, before } = attrs
   const pair = (f: (side: 0 | 1) => number): Pair<number> => [f(0), f(1)]
   const move = loosely(rearrange)
