@@ -1,5 +1,6 @@
 /** A small world to learn in: emoji scenes with exact boxes and questions, made as they are needed. */
 export { captionOf, questionsOf, questionWords, type Family, type SceneQuestion } from './asking.ts'
+export { crowdOf, type Crowd, type CrowdThing } from './crowd.ts'
 export { draws, type Draws } from './draws.ts'
 export { openWorld } from './open.ts'
 export { sceneOf, type DrawnScene, type Scene, type SceneBox, type Thing } from './scene.ts'

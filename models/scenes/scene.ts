@@ -1,6 +1,6 @@
 /** Composing a scene: what is in it, how large, and where; boxes are exact and never overlap. */
 import type { Picture } from '../pictures/index.ts'
-import { asPicture, background, lay, plateOf, spriteOf, type Background, type Sprite } from './drawing.ts'
+import { asPicture, background, lay, plateOf, spriteOf, type Background, type Canvas, type Sprite } from './drawing.ts'
 import { draws, type Draws } from './draws.ts'
 import { isHeldOut, type Split, type World } from './world.ts'
 
@@ -29,14 +29,14 @@ export interface DrawnScene extends Scene {
   readonly picture: Picture
 }
 
-const canvases = [
+export const canvases = [
   [384, 384],
   [448, 320],
   [320, 448],
   [416, 360],
 ] as const
 /** edge before cutting, as a fraction of the canvas' width */
-const sizes: Record<SizeClass, readonly [number, number]> = {
+export const sizes: Record<SizeClass, readonly [number, number]> = {
   tiny: [0.06, 0.1],
   medium: [0.14, 0.22],
   big: [0.24, 0.34],
@@ -54,17 +54,18 @@ const chooseConcepts = (draw: Draws, clear: readonly string[], count: number, he
   }
 }
 
-/** A free corner, at least `gap` from other boxes and 2 from the rim; undefined after 200 tries. */
+/** A free corner, at least `gap` from other boxes and 2 from the rim; undefined after so many tries. */
 const freePlace = (
   draw: Draws,
   taken: readonly SceneBox[],
   [width, height]: readonly [number, number],
   sprite: Sprite,
+  most: number,
 ): readonly [number, number] | undefined => {
   const gap = 4
   const [w, h] = [sprite.width, sprite.height]
   if (w + 4 > width || h + 4 > height) return undefined
-  for (let tries = 0; tries < 200; tries++) {
+  for (let tries = 0; tries < most; tries++) {
     const [x, y] = [2 + draw.below(width - w - 3), 2 + draw.below(height - h - 3)]
     const free = taken.every(
       ([left, top, right, bottom]) =>
@@ -73,6 +74,34 @@ const freePlace = (
     if (free) return [x, y]
   }
   return undefined
+}
+
+/** What lies on a canvas so far. */
+export interface Board {
+  readonly things: readonly Thing[]
+  /** Puts a sprite somewhere free; false where it found no place. */
+  readonly put: (sprite: Sprite, thing: Omit<Thing, 'box'>) => boolean
+  /** The canvas with all of it painted on. */
+  readonly painted: (canvas: Canvas) => Picture
+}
+/** An empty canvas; a place for a sprite is looked for so many times. */
+export const board = (draw: Draws, width: number, height: number, tries: number): Board => {
+  const things: Thing[] = []
+  const sprites: Sprite[] = []
+  const put = (sprite: Sprite, thing: Omit<Thing, 'box'>): boolean => {
+    const taken = things.map(t => t.box)
+    const place = freePlace(draw, taken, [width, height], sprite, tries)
+    if (place === undefined) return false
+    const [x, y] = place
+    sprites.push(sprite)
+    things.push({ ...thing, box: [x, y, x + sprite.width, y + sprite.height] })
+    return true
+  }
+  const painted = (canvas: Canvas): Picture => {
+    sprites.forEach((sprite, i) => lay(canvas, sprite, things[i]!.box[0], things[i]!.box[1]))
+    return asPicture(canvas)
+  }
+  return { things, put, painted }
 }
 
 /** One attempt; undefined where something found no place. */
@@ -87,17 +116,7 @@ const attempt = (world: World, { styles, heldOutPair }: Split, draw: Draws): Dra
   const concepts = chooseConcepts(draw, clear, count, heldOutPair)
   const wanted = concepts.map(label => ({ label, size: draw.pick(['tiny', 'medium', 'medium', 'big'] as const) }))
   const inOrder = [...wanted].sort((a, b) => bySize.indexOf(a.size) - bySize.indexOf(b.size))
-  const things: Thing[] = []
-  const sprites: Sprite[] = []
-  const put = (sprite: Sprite, thing: Omit<Thing, 'box'>): boolean => {
-    const taken = things.map(t => t.box)
-    const place = freePlace(draw, taken, [width, height], sprite)
-    if (place === undefined) return false
-    const [x, y] = place
-    sprites.push(sprite)
-    things.push({ ...thing, box: [x, y, x + sprite.width, y + sprite.height] })
-    return true
-  }
+  const { things, put, painted } = board(draw, width, height, 200)
   for (const { label, size } of inOrder) {
     const style = draw.pick(styles)
     const edge = Math.round(draw.between(...sizes[size]) * width)
@@ -108,10 +127,9 @@ const attempt = (world: World, { styles, heldOutPair }: Split, draw: Draws): Dra
     const plate = plateOf(number, 1 + draw.below(2), draw.chance(0.5))
     if (!put(plate, { label: 'number', style: 'plate', size: 'tiny' })) return undefined
   }
-  const canvas = background(draw, kind, width, height, photo)
-  sprites.forEach((sprite, i) => lay(canvas, sprite, things[i]!.box[0], things[i]!.box[1]))
+  const picture = painted(background(draw, kind, width, height, photo))
   const scene = { width, height, background: kind, photo: photo?.name, number, things: draw.shuffled(things), clear }
-  return { ...scene, picture: asPicture(canvas) }
+  return { ...scene, picture }
 }
 
 /** Scene k of a seed: the same on any machine, whatever other scenes are made. */

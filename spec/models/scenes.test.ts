@@ -8,6 +8,7 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { nodeFolder } from '../../lib/node/files.ts'
 import { decodePicture } from '../../lib/node/pictures.ts'
 import {
+  crowdOf,
   isHeldOut,
   openWorld,
   questionsOf,
@@ -15,6 +16,7 @@ import {
   splits,
   type Scene,
   type SplitName,
+  type Thing,
   type World,
 } from '../../models/scenes/index.ts'
 
@@ -59,6 +61,16 @@ describe('questions', () => {
   })
 })
 
+/** Boxes are 2 pixels from the rim and 4 from each other, at least. */
+const expectApart = (things: readonly Thing[], width: number, height: number): void => {
+  for (const { box } of things) {
+    expect(Math.min(box[0], box[1], width - box[2], height - box[3])).toBeGreaterThanOrEqual(2)
+    for (const { box: other } of things.filter(t => t.box !== box)) {
+      const apart = Math.max(other[0] - box[2], box[0] - other[2], other[1] - box[3], box[1] - other[3])
+      expect(apart).toBeGreaterThanOrEqual(4)
+    }
+  }
+}
 describe('scenes', () => {
   const names = Object.keys(splits) as SplitName[]
   it.each(names)('keep the rules of %s', split => {
@@ -72,13 +84,7 @@ describe('scenes', () => {
       expect(emoji.every(t => (styles as readonly string[]).includes(t.style))).toBe(true)
       expect(emoji.some(a => emoji.some(b => isHeldOut(a.label, b.label)))).toBe(heldOutPair)
       expect(things.length - emoji.length).toBe(number === undefined ? 0 : 1)
-      for (const { box } of things) {
-        expect(Math.min(box[0], box[1], width - box[2], height - box[3])).toBeGreaterThanOrEqual(2)
-        for (const { box: other } of things.filter(t => t.box !== box)) {
-          const apart = Math.max(other[0] - box[2], box[0] - other[2], other[1] - box[3], box[1] - other[3])
-          expect(apart).toBeGreaterThanOrEqual(4)
-        }
-      }
+      expectApart(things, width, height)
     }
   })
   it('are the same whatever is made before, and differ by seed and number', () => {
@@ -93,5 +99,22 @@ describe('scenes', () => {
     expect(pairs.length).toBe(4560)
     expect(pairs.filter(([a, b]) => isHeldOut(a, b)).length).toBe(451)
     expect(isHeldOut('cat', 'dog')).toBe(false)
+  })
+})
+
+describe('crowds', () => {
+  it('keep the rules of scenes, and have more of everything', () => {
+    const crowds = Array.from({ length: 40 }, (_, k) => crowdOf(world, splits.train, 7, k, { side: 160, canvas: 384 }))
+    for (const { picture, things } of crowds) {
+      expectApart(things, picture.width, picture.height)
+      const emoji = things.filter(t => t.label !== 'number')
+      expect(emoji.every(t => (splits.train.styles as readonly string[]).includes(t.style))).toBe(true)
+      expect(emoji.some(a => emoji.some(b => isHeldOut(a.label, b.label)))).toBe(false)
+      expect(things.every(t => (t.text !== undefined) === (t.label === 'number'))).toBe(true)
+    }
+    const all = crowds.flatMap(({ things }) => things)
+    expect(all.length / crowds.length).toBeGreaterThan(4)
+    expect(new Set(all.map(t => t.size))).toEqual(new Set(['tiny', 'medium', 'big']))
+    expect(new Set(all.flatMap(t => t.text?.length ?? []))).toEqual(new Set([1, 2, 3]))
   })
 })
