@@ -89,36 +89,64 @@ export const shown = (parts: MgLlavaParts): Shown => ({
   ...('boxes' in parts ? { boxes: inputOf('boxes', ['boxes', 4]) } : {}),
 })
 
-/** What the language model reads of a picture, and what it was made from. */
-export interface Seen {
+/** What the towers give of a picture: all that is left of it where they are frozen. Several pictures are axes in front of all of it. */
+export interface TowerViews {
+  /** tokens of the low-resolution tower, [tokens, C] */
+  readonly low: AnyTensor
+  /** maps of the high-resolution one, finest first, [C, H, W] each */
+  readonly maps: readonly AnyTensor[]
+  /** pooled features of the boxes, [boxes, sum of all C], and where they lie, [boxes, 4] */
+  readonly features?: AnyTensor
+  readonly places?: AnyTensor
+  readonly known?: AnyTensor | undefined
+}
+/** From pixels and boxes to what the towers give of them. */
+export const towerViews =
+  (parts: MgLlavaParts) =>
+  ({ image, detail, boxes, known }: Shown): TowerViews => {
+    const low = named('E_L')(clip(parts.clip)(image as Loose)) as Loose
+    if (!('convNext' in parts)) return { low, maps: [] }
+    const stages: readonly AnyTensor[] = convNext(parts.convNext)(detail as Loose)
+    const maps = [...stages.slice(0, -1), named('E_H')(stages.at(-1) as Loose)]
+    if (parts.boxes === undefined) return { low, maps }
+    const pool = pooledFeatures({ bins: parts.bins ?? 56, size: [parts.imageSize, parts.imageSize] })
+    const features = named('R')(pool(maps, boxes as Loose))
+    const places = boxPositions(parts.imageSize, parts.imageSize)(boxes as Loose)
+    return { low, maps, features, places, known }
+  }
+
+/** What the language model reads of a picture. */
+export interface SeenTokens {
   /** [tokens, width] */
   readonly picture: AnyTensor
   /** [boxes, width], where objects have tokens of their own */
   readonly objects?: AnyTensor
+}
+/** What the language model reads of a picture, and what it was made from. */
+export interface Seen extends SeenTokens {
   /** tokens of the low-resolution tower, [tokens, C], and maps of the high-resolution one, [C, H, W] each */
   readonly towers: readonly AnyTensor[]
 }
-/** From pixels and boxes to tokens of the language model's width. */
-export const look =
+/** From what the towers give to tokens of the language model's width: fusion, boxes, projectors. */
+export const seenTokens =
   (parts: MgLlavaParts) =>
-  ({ image, detail, boxes, known }: Shown): Seen => {
-    const low = named('E_L')(clip(parts.clip)(image as Loose)) as Loose
+  ({ low, maps, features, places, known }: TowerViews): SeenTokens => {
     const projected = (block: string, projector: Projector, x: AnyTensor): Loose =>
       scope(block, projector(parts.llm.width))(x as Loose)
     const picture = (x: AnyTensor) => named('picture')(projected('projector', parts.projector ?? mlp2, x))
-    if (!('convNext' in parts)) return { picture: picture(named('E_F')(low)), towers: [low] }
-    const stages: readonly AnyTensor[] = convNext(parts.convNext)(detail as Loose)
-    const high = named('E_H')(stages.at(-1) as Loose)
-    const maps = [...stages.slice(0, -1), high]
-    const towers = [low, ...maps]
-    const fused = named('E_F')(parts.fusion({ low, high, maps }))
-    if (parts.boxes === undefined) return { picture: picture(fused), towers }
-    const pool = pooledFeatures({ bins: parts.bins ?? 56, size: [parts.imageSize, parts.imageSize] })
-    const features = named('R')(pool(maps, boxes as Loose))
-    const places = boxPositions(parts.imageSize, parts.imageSize)(boxes as Loose)
-    const { map, objects } = parts.boxes({ low, fused, features, places, known })
-    if (objects === undefined) return { picture: picture(map), towers }
-    return { picture: picture(map), objects: named('objects')(projected('bbox_projector', mlp2, objects)), towers }
+    if (!('convNext' in parts)) return { picture: picture(named('E_F')(low as Loose)) }
+    const fused = named('E_F')(parts.fusion({ low: low as Loose, high: maps.at(-1) as Loose, maps }))
+    if (parts.boxes === undefined) return { picture: picture(fused) }
+    const { map, objects } = parts.boxes({ low, fused, features: features!, places: places!, known })
+    if (objects === undefined) return { picture: picture(map) }
+    return { picture: picture(map), objects: named('objects')(projected('bbox_projector', mlp2, objects)) }
+  }
+/** From pixels and boxes to tokens of the language model's width. */
+export const look =
+  (parts: MgLlavaParts) =>
+  (shown: Shown): Seen => {
+    const views = towerViews(parts)(shown)
+    return { ...seenTokens(parts)(views), towers: [views.low, ...views.maps] }
   }
 
 /** One sequence of ids, which are embedded, and of what was seen, which is ready: [sum of lengths, width]. */

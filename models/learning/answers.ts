@@ -3,6 +3,7 @@
  * answers. Texts have any lengths, and pictures any number of boxes: those are named sizes, so that one program learns from all batches.
  */
 import {
+  flow,
   indexInput,
   inputOf,
   loosely,
@@ -11,26 +12,33 @@ import {
   value,
   type AnyTensor,
   type Feeds,
+  type Index,
   type Loose,
   type Shape,
   type Tensor,
   type Value,
 } from '../../lib/index.ts'
-import { concat, crossEntropy, iota, placeRows, rearrange, toTruth } from '../../ops/index.ts'
+import { argmax, concat, crossEntropy, iota, placeRows, rearrange, toTruth } from '../../ops/index.ts'
 import { forAll } from '../leading.ts'
 import { embed, head, transform } from '../llama.ts'
-import { look, type MgLlavaParts, type Seen, type Shown } from '../mg-llava.ts'
+import { look, type MgLlavaParts, type SeenTokens, type Shown } from '../mg-llava.ts'
 import { labelOf, placesOf, unlabelled, type LabelledIds } from './splicing.ts'
 
-/** A text to learn from, and what is seen with it: pixels of both sizes, and boxes [n, 4] on the larger one. */
-export interface Sample extends LabelledIds {
+/** A text to learn from; there is a `shot` where it is about a picture, with boxes [n, 4] on its high-resolution view. */
+export interface PlacedSample extends LabelledIds {
+  readonly shot?: { readonly boxes?: Value }
+}
+/** A text to learn from, and what is seen with it: pixels of both sizes, and boxes. */
+export interface Sample extends PlacedSample {
   readonly shot?: Readonly<Record<'image', Value>> & Partial<Readonly<Record<'detail' | 'boxes', Value>>>
 }
-export interface Learning {
+export interface Learning<S = Sample> {
   /** mean over all labels of a batch that are not -100 */
   readonly loss: Tensor<[]>
-  /** what `loss` is fed for a batch of samples; a batch without any label has no loss */
-  readonly feeds: (samples: readonly Sample[]) => Feeds
+  /** for every label, the likeliest id, [answers]: all of an answer's are right where greedy answering gives it */
+  readonly said: Index<Shape>
+  /** what both are fed for a batch of samples; a batch without any label has no loss */
+  readonly feeds: (samples: readonly S[]) => Feeds
 }
 
 /** The inputs of several pictures, each with as many boxes as the most have. */
@@ -47,17 +55,27 @@ export const shownTogether = (parts: MgLlavaParts): Shown => ({
 
 const flat = (pattern: string, x: AnyTensor): Loose => loosely(rearrange)(pattern)(x)
 
-/** The loss of answers about what was seen, pictures [pictures, n, width] and objects [pictures, boxes, width], where it comes from. */
-export const answersLoss =
+/**
+ * Scores of the tokens of answers [answers, vocabulary] about what was seen, if anything: pictures [pictures, n, width], objects
+ * [pictures, boxes, width].
+ */
+const answersScores =
   ({ llm }: Pick<MgLlavaParts, 'llm'>) =>
-  ({ picture, objects }: Pick<Seen, 'picture' | 'objects'>): Tensor<[]> => {
+  ({ picture, objects }: Partial<SeenTokens>): Loose => {
     const inLlm = <A extends readonly unknown[], B>(f: (...a: A) => B): ((...a: A) => B) => scope('llm', f)
     const places = (name: string, shape: readonly [string, ...(string | number)[]]): AnyTensor =>
       shape.length === 1 ? indexInput(name, shape as never) : flat('p n -> (p n)', indexInput(name, shape as never))
     const words = inLlm((ids: Loose) => embed(llm)(ids as never))(indexInput('words', ['words']) as never)
     const parts = [
       [words, places('wordPlaces', ['words'])],
-      [flat('p n d -> (p n) d', picture), places('picturePlaces', ['pictures', Number(picture.shape.at(-2))])],
+      ...(picture === undefined
+        ? []
+        : [
+            [
+              flat('p n d -> (p n) d', picture),
+              places('picturePlaces', ['pictures', Number(picture.shape.at(-2))]),
+            ] as const,
+          ]),
       ...(objects === undefined
         ? []
         : [[flat('p n d -> (p n) d', objects), places('objectPlaces', ['pictures', 'boxes'])] as const]),
@@ -75,29 +93,47 @@ export const answersLoss =
       indexInput('asked', ['answers']),
       flat('r t -> (r t)', indexInput('askedPlaces', ['rows', 'tokens'])),
     )
-    const scores = inLlm((x: Loose) => head(llm)(x))(asked)
-    return crossEntropy()(scores as Loose, indexInput('labels', ['answers']) as never)
+    return inLlm((x: Loose) => head(llm)(x))(asked) as Loose
   }
+const surprise = (scores: Loose): Tensor<[]> => crossEntropy()(scores, indexInput('labels', ['answers']) as never)
+/** The loss of answers about what was seen. */
+export const answersLoss = (parts: Pick<MgLlavaParts, 'llm'>): ((seen: SeenTokens) => Tensor<[]>) =>
+  flow(answersScores(parts), surprise)
 
-/** The model of these parts as it learns from samples. */
-export const learning = (parts: MgLlavaParts): Learning => {
-  const seen = look(parts)(shownTogether(parts))
-  const tokens = { picture: Number(seen.picture.shape.at(-2)), objects: seen.objects !== undefined }
-  const loss = answersLoss(parts)(seen)
+/** Learning to answer about what is seen; `shown` makes what is fed of a batch's pictures. */
+export const learningFrom = <S extends PlacedSample>(
+  parts: MgLlavaParts,
+  seen: Partial<SeenTokens>,
+  shown: (samples: readonly S[]) => Feeds,
+): Learning<S> => {
+  const tokens = { picture: Number(seen.picture?.shape.at(-2) ?? 0), objects: seen.objects !== undefined }
+  const scores = answersScores(parts)(seen)
+  const loss = surprise(scores)
+  const said = argmax(-1)(scores)
   // a variant asks for some of them only
   const inputs = topological([loss]).flatMap(node => (node.role === 'input' ? [node.name] : []))
   return {
     loss,
+    said,
     feeds: samples => {
-      const all = { ...shownFeeds(parts, samples), ...textFeeds(samples, tokens) }
+      const all = { ...shown(samples), ...textFeeds(samples, tokens) }
       return Object.fromEntries(inputs.map(name => [name, all[name]!]))
     },
   }
 }
+/** The model of these parts as it learns from samples. */
+export const learning = (parts: MgLlavaParts): Learning<Sample> =>
+  learningFrom(parts, look(parts)(shownTogether(parts)), samples => shownFeeds(parts, samples))
+
+/** The language model of these parts as it learns from the texts alone, without their pictures. */
+export const learningFromTexts = (parts: MgLlavaParts): Learning<LabelledIds> => {
+  const { feeds, ...rest } = learningFrom(parts, {}, () => ({}))
+  return { ...rest, feeds: samples => feeds(samples.map(({ ids, labels }) => ({ ids, labels }))) }
+}
 
 /** A box for a picture that has fewer than others: nothing reads what is in it, but it has an inside. */
 const spare = [0, 0, 1, 1]
-const countOfBoxes = ({ shot }: Sample): number => shot?.boxes?.shape[0] ?? 0
+export const countOfBoxes = ({ shot }: PlacedSample): number => shot?.boxes?.shape[0] ?? 0
 
 const stacked = (values: readonly Value[], shape: readonly number[]): Value => {
   const data = new Float32Array(values.length * shape.reduce((a, b) => a * b, 1))
@@ -139,7 +175,7 @@ export interface Tokens {
   readonly objects: boolean
 }
 /** The texts of a batch, and where everything stands in them. */
-export const textFeeds = (samples: readonly Sample[], tokens: Tokens): Feeds => {
+export const textFeeds = (samples: readonly PlacedSample[], tokens: Tokens): Feeds => {
   const pictureTokens = tokens.picture
   const pictures = samples.filter(({ shot }) => shot !== undefined)
   const most = Math.max(0, ...samples.map(countOfBoxes))

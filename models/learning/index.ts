@@ -2,13 +2,24 @@
 export {
   answersLoss,
   learning,
+  learningFrom,
+  learningFromTexts,
   shownFeeds,
   shownTogether,
   textFeeds,
   type Learning,
+  type PlacedSample,
   type Sample,
   type Tokens,
 } from './answers.ts'
+export {
+  learningFromViews,
+  openTowers,
+  viewsAsked,
+  type KeptViews,
+  type OpenTowers,
+  type ViewedSample,
+} from './views.ts'
 export { labelOf, placesOf, unlabelled, type LabelledIds, type Place } from './splicing.ts'
 export {
   encodeConversation,
@@ -19,6 +30,7 @@ export {
   type Message,
   type Turn,
 } from './conversation.ts'
+export { openExam, type Exam } from './exam.ts'
 export {
   batchesOf,
   openDataset,
