@@ -1,46 +1,90 @@
-/** What the whole model learns from: captions in stage 1, questions in stage 2. Every scene is one conversation about one picture. */
+/**
+ * What the whole model learns from: captions in stage 1, questions in stage 2. Every scene is one conversation about one picture. The towers
+ * are frozen by then, so they look at each scene once.
+ */
 import { either as E } from 'fp-ts'
-import { value, type Feeds } from '../../lib/index.ts'
-import { encodeTurns, learning, type Learning, type Sample, type Turn } from '../../models/learning/index.ts'
-import { splits, type World } from '../../models/scenes/index.ts'
+import { value, type Door, type Feeds } from '../../lib/index.ts'
+import {
+  encodeTurns,
+  type KeptViews,
+  type LabelledIds,
+  type OpenTowers,
+  type Sample,
+  type Turn,
+  type ViewedSample,
+} from '../../models/learning/index.ts'
+import { captionOf, draws, questionsOf, type Scene, type Split, type World } from '../../models/scenes/index.ts'
 import { templates, type ChatTokenizer } from '../../models/text/index.ts'
 import { small } from './parts.ts'
 import { seenScene, type SeenScene } from './scenes.ts'
 
-const encode = (tokenizer: ChatTokenizer) => encodeTurns(tokenizer, templates.vicuna, small.llm.positions)
+/** A scene without its pixels: what it consists of, and what the towers gave of it. */
+export interface KeptScene {
+  /** which of its seed */
+  readonly k: number
+  readonly scene: Scene
+  readonly shot: NonNullable<ViewedSample['shot']>
+}
+/** What the towers are shown of a scene. */
+export const shotOf = ({ low, aux, boxes }: SeenScene): NonNullable<Sample['shot']> => ({
+  image: value([3, small.lowSize, small.lowSize], low),
+  detail: value([3, small.imageSize, small.imageSize], aux),
+  boxes: value([boxes.length, 4], boxes.flat()),
+})
 
-/** A conversation about a scene; the picture stands before its first question. */
-export const sampleOf = (tokenizer: ChatTokenizer, scene: SeenScene, turns: readonly Turn[]): Sample => {
-  const withPicture = turns.map((turn, i) => (i === 0 ? { ...turn, question: `<image>\n${turn.question}` } : turn))
-  const encoded = encode(tokenizer)(withPicture)
-  if (E.isLeft(encoded) || !encoded.right.kept) throw new Error('a conversation about a scene has nothing to learn')
-  const { imageSize, lowSize } = small
-  return {
-    ...encoded.right,
-    shot: {
-      image: value([3, lowSize, lowSize], scene.low),
-      detail: value([3, imageSize, imageSize], scene.aux),
-      boxes: value([scene.boxes.length, 4], scene.boxes.flat()),
-    },
+/** How many pictures the towers look at together. */
+const together = 8
+/** The first `count` scenes of a seed as the towers see them. `onScenes` is told how many there are so far. Errors: those of running. */
+export const lookAtScenes =
+  (world: World, towers: OpenTowers, onScenes: (count: number) => void = () => undefined) =>
+  (split: Split, seed: number, count: number): Door<readonly KeptScene[]> =>
+  async () => {
+    const kept: KeptScene[] = []
+    while (kept.length < count) {
+      const from = kept.length
+      const seen = Array.from({ length: Math.min(together, count - from) }, (_, i) => {
+        const { scene, ...rest } = seenScene(world, split, seed, from + i)
+        return { k: from + i, scene, shot: shotOf({ scene, ...rest }) }
+      })
+      const views = await towers.look(seen.map(({ shot }) => ({ ids: [], labels: [], shot })))()
+      if (E.isLeft(views)) return views
+      seen.forEach(({ k, scene, shot }, i) =>
+        kept.push({ k, scene, shot: { boxes: shot.boxes!, views: views.right[i] as KeptViews } }),
+      )
+      onScenes(kept.length)
+    }
+    return E.right(kept)
   }
+
+/** A conversation about a picture, which stands before its first question, as ids. */
+export const conversation = (tokenizer: ChatTokenizer, turns: readonly Turn[]): LabelledIds => {
+  const withPicture = turns.map((turn, i) => (i === 0 ? { ...turn, question: `<image>\n${turn.question}` } : turn))
+  const encoded = encodeTurns(tokenizer, templates.vicuna, small.llm.positions)(withPicture)
+  if (E.isLeft(encoded) || !encoded.right.kept) throw new Error('a conversation about a scene has nothing to learn')
+  return encoded.right
 }
 
-export type Lesson = (scene: SeenScene) => readonly Turn[]
+/** What is asked about scene k, in one epoch. */
+export type Lesson = (scene: Scene, world: World, epoch: number, k: number) => readonly Turn[]
 /** What is there, from left to right. */
-export const captions: Lesson = ({ caption }) => [caption]
-export const allQuestions: Lesson = scene => scene.questions
+export const captions: Lesson = scene => [captionOf(scene)]
+/** All questions, in another order in every epoch. */
+export const allQuestions: Lesson = (scene, { index }, epoch, k) => questionsOf(scene, index, epoch, k)
 
 /** How many scenes make a batch. */
 export const scenesPerBatch = 8
-export const lessons = (world: World, tokenizer: ChatTokenizer, lesson: Lesson, seed: number, taught: Learning) => {
-  const { feeds } = taught
-  return (k: number): Feeds =>
-    feeds(
-      Array.from({ length: scenesPerBatch }, (_, i) => {
-        const scene = seenScene(world, splits.train, seed, k * scenesPerBatch + i)
-        return sampleOf(tokenizer, scene, lesson(scene))
-      }),
+/** Batch k of a lesson: scenes in another order in every epoch. */
+export const lessons =
+  (world: World, tokenizer: ChatTokenizer, scenes: readonly KeptScene[], seed: number) =>
+  (lesson: Lesson, { feeds }: { readonly feeds: (samples: readonly ViewedSample[]) => Feeds }) =>
+  (k: number): Feeds => {
+    const perEpoch = Math.floor(scenes.length / scenesPerBatch)
+    const [epoch, batch] = [Math.floor(k / perEpoch), k % perEpoch]
+    const order = draws(seed, epoch).shuffled(scenes)
+    return feeds(
+      order.slice(batch * scenesPerBatch, (batch + 1) * scenesPerBatch).map(({ k: at, scene, shot }) => ({
+        ...conversation(tokenizer, lesson(scene, world, seed + epoch, at)),
+        shot,
+      })),
     )
-}
-/** The model as it learns. */
-export const taught = learning(small)
+  }

@@ -2,15 +2,15 @@
 import { either as E } from 'fp-ts'
 import { nodeFolder } from '../../lib/node/files.ts'
 import { decodePicture } from '../../lib/node/pictures.ts'
-import type { Turn } from '../../models/learning/index.ts'
 import { mgPicture, type Views } from '../../models/pictures/index.ts'
 import { squareAround } from '../../models/pictures/picture.ts'
 import {
-  captionOf,
+  crowdOf,
   openWorld,
-  questionsOf,
   sceneOf,
-  type SceneQuestion,
+  splits,
+  type CrowdThing,
+  type Scene,
   type Split,
   type World,
 } from '../../models/scenes/index.ts'
@@ -26,32 +26,45 @@ export const readWorld = async (): Promise<World> => {
 
 export type Corners = readonly [x1: number, y1: number, x2: number, y2: number]
 export interface SeenScene extends Views {
-  readonly number: string | undefined
-  readonly labels: readonly string[]
+  readonly scene: Scene
   /** of each thing, in pixels of the large view */
   readonly boxes: readonly Corners[]
-  readonly questions: readonly SceneQuestion[]
-  readonly caption: Turn
 }
 
 const views = mgPicture({ aux: small.imageSize, low: small.lowSize })
 
+/** A square of things, `side` pixels of a large view. */
+export interface SeenCrowd {
+  /** [3, side, side] */
+  readonly pixels: Float32Array
+  readonly things: readonly CrowdThing[]
+  /** of each thing, in pixels of the square */
+  readonly boxes: readonly Corners[]
+}
+/** Crowd k of a seed. */
+export const seenCrowd = (world: World, seed: number, k: number, side: number): SeenCrowd => {
+  const { picture, things } = crowdOf(world, splits.train, seed, k, { side, canvas: small.imageSize })
+  const scale = side / picture.width
+  return {
+    pixels: mgPicture({ aux: side, low: 1 })(picture).aux,
+    things,
+    boxes: things.map(({ box: [x1, y1, x2, y2] }) => [x1 * scale, y1 * scale, x2 * scale, y2 * scale]),
+  }
+}
+
 /** Scene k of a seed. */
 export const seenScene = (world: World, split: Split, seed: number, k: number): SeenScene => {
-  const scene = sceneOf(world, split, seed, k)
+  const { picture, ...scene } = sceneOf(world, split, seed, k)
   const { side, left, top } = squareAround(scene.width, scene.height)
   const scale = small.imageSize / side
   return {
-    ...views(scene.picture),
-    number: scene.number,
-    labels: scene.things.map(t => t.label),
+    ...views(picture),
+    scene,
     boxes: scene.things.map(({ box: [x1, y1, x2, y2] }) => [
       (x1 + left) * scale,
       (y1 + top) * scale,
       (x2 + left) * scale,
       (y2 + top) * scale,
     ]),
-    questions: questionsOf(scene, world.index, seed, k),
-    caption: captionOf(scene),
   }
 }

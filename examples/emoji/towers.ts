@@ -22,11 +22,11 @@ import { pooledFeatures } from '../../models/objects.ts'
 import { add, crossEntropy, gelu, rearrange, scale } from '../../ops/index.ts'
 import { layerNorm, linear } from '../../ops/layers/index.ts'
 import { small } from './parts.ts'
-import { seenScene, type Corners, type SeenScene } from './scenes.ts'
+import { seenCrowd, seenScene } from './scenes.ts'
 
-/** Side of the squares that ConvNeXt learns from, and how many make a batch. */
-const crop = 128
-const crops = 32
+/** How many squares of how many pixels make a batch that ConvNeXt learns from. */
+const squares = 20
+const side = 160
 const unlabelled = -100
 /** a place that a number does not fill */
 const blank = 10
@@ -40,12 +40,12 @@ const surprise = (scores: Loose, labels: AnyTensor): Tensor<[]> => crossEntropy(
 
 /** The mean surprise at what is in boxes [things, 4], whose squares stand one below another. */
 export const detailLoss = (world: World): Tensor<[]> => {
-  const squares = inputOf('squares', [crops, 3, crop, crop])
+  const pixels = inputOf('squares', [squares, 3, side, side])
   const boxes = inputOf('boxes', ['things', 4])
   const [things, digits] = [indexInput('labels', ['things']), indexInput('digits', ['things', 3])]
-  const maps: readonly AnyTensor[] = convNext(small.convNext)(squares as Loose)
+  const maps: readonly AnyTensor[] = convNext(small.convNext)(pixels as Loose)
   const below = maps.map(map => loosely(rearrange)('b c h w -> c (b h) w')(map))
-  const features = pooledFeatures({ bins: small.bins, size: [crop, crop] })(below, boxes)
+  const features = pooledFeatures({ bins: small.bins, size: [side, side] })(below, boxes)
   const named = surprise(classifier('things', world.index.concepts.length + 1)(features), things)
   const scores = classifier('digits', 3 * 11)(features)
   const apart = loosely(rearrange)('n (d c) -> (n d) c', { d: 3 })(scores)
@@ -58,53 +58,23 @@ const labelOf = ({ index }: World, name: string): number => {
   return at < 0 ? index.concepts.length : at
 }
 
-/** A place for a square around a thing: the whole thing is in it, where it fits. */
-const corner = (
-  [x1, y1, x2, y2]: Corners,
-  between: (from: number, to: number) => number,
-): readonly [number, number] => {
-  const along = (low: number, high: number): number => {
-    const [first, last] = [Math.max(0, Math.ceil(high) - crop), Math.min(Math.floor(low), small.imageSize - crop)]
-    const middle = Math.min(Math.max(Math.round((low + high - crop) / 2), 0), small.imageSize - crop)
-    return last >= first ? Math.floor(between(first, last + 1)) : middle
-  }
-  return [along(x1, x2), along(y1, y2)]
-}
-
-/** Batch k: squares around things of freshly made scenes, with all that lies in them. */
+/** Batch k: squares full of things. */
 export const detailBatch = (world: World, seed: number, k: number): Feeds => {
-  const draw = draws(seed, k)
-  const perScene = 4
-  const squares = new Float32Array(crops * 3 * crop * crop)
+  const pixels = new Float32Array(squares * 3 * side * side)
   const [boxes, labels, digits]: [number[], number[], number[]] = [[], [], []]
-  const scenes = Array.from({ length: crops / perScene }, (_, s) =>
-    seenScene(world, splits.train, seed, (k * crops) / perScene + s),
-  )
-  for (let n = 0; n < crops; n++) {
-    const scene = scenes[Math.floor(n / perScene)] as SeenScene
-    const chosen = draw.pick(scene.boxes)
-    const [left, top] = corner(chosen, draw.between)
-    for (let c = 0; c < 3; c++)
-      for (let y = 0; y < crop; y++) {
-        const from = (c * small.imageSize + top + y) * small.imageSize + left
-        squares.set(scene.aux.subarray(from, from + crop), ((n * 3 + c) * crop + y) * crop)
-      }
-    scene.boxes.forEach((box, i) => {
-      const [x1, y1, x2, y2] = [box[0] - left, box[1] - top, box[2] - left, box[3] - top]
-      const inside = x1 > -2 && y1 > -2 && x2 < crop + 2 && y2 < crop + 2
-      if (!inside && box !== chosen) return
-      const shown = [x1, y1, x2, y2].map(v => Math.min(Math.max(v, 0), crop))
-      boxes.push(shown[0]!, shown[1]! + n * crop, shown[2]!, shown[3]! + n * crop)
-      const label = scene.labels[i]!
+  for (let n = 0; n < squares; n++) {
+    const crowd = seenCrowd(world, seed, k * squares + n, side)
+    pixels.set(crowd.pixels, n * crowd.pixels.length)
+    crowd.things.forEach(({ label, text }, i) => {
+      const [x1, y1, x2, y2] = crowd.boxes[i]!
+      boxes.push(x1, y1 + n * side, x2, y2 + n * side)
       labels.push(labelOf(world, label))
-      const read = Array.from({ length: 3 }, (_, d) =>
-        scene.number?.[d] === undefined ? blank : Number(scene.number[d]),
-      )
-      digits.push(...(label === 'number' ? read : [unlabelled, unlabelled, unlabelled]))
+      for (let d = 0; d < 3; d++)
+        digits.push(text === undefined ? unlabelled : text[d] === undefined ? blank : Number(text[d]))
     })
   }
   return {
-    squares: value([crops, 3, crop, crop], squares),
+    squares: value([squares, 3, side, side], pixels),
     boxes: value([labels.length, 4], boxes),
     labels: value([labels.length], labels, 'index'),
     digits: value([labels.length, 3], digits, 'index'),
@@ -137,7 +107,7 @@ export const tokensBatch = (world: World, seed: number, k: number): Feeds => {
       const at = scene.boxes.findIndex(
         ([x1, y1, x2, y2]) => x1 - step / 2 < x && x < x2 + step / 2 && y1 - step / 2 < y && y < y2 + step / 2,
       )
-      labels.push(at >= 0 ? labelOf(world, scene.labels[at]!) : draw.chance(1 / 8) ? nothing : unlabelled)
+      labels.push(at >= 0 ? labelOf(world, scene.scene.things[at]!.label) : draw.chance(1 / 8) ? nothing : unlabelled)
     }
   }
   return {

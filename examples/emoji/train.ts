@@ -1,22 +1,26 @@
 /**
- * `npm run train:emoji -- [folder] [share]`: a small MG-LLaVA from nothing to answers, in four runs:
- * both towers (stage 0), the projectors and the fusion (stage 1, captions), and the language model with them (stage 2, questions). Every
- * run can be stopped and goes on where it was. `share` makes all of them shorter.
+ * `npm run train:emoji -- [folder] [share]`: a small MG-LLaVA from nothing to answers: both towers and the language model learn what they
+ * would come with elsewhere (stage 0), then the projectors and the fusion (stage 1, captions), and the language model with them (stage 2,
+ * questions). Every run can be stopped and goes on where it was. `share` makes all of them shorter.
  */
 import { either as E } from 'fp-ts'
-import { batches, cosine, train, type Batches, type Learner, type TrainReport } from '../../lib/index.ts'
+import { batches, cosine, train, type Door, type Feeds, type Learner, type TrainReport } from '../../lib/index.ts'
 import type { TensorEntry } from '../../lib/weights/tensor-file.ts'
-import { load, save, type LoadedMgLlava } from '../../models/index.ts'
+import { load, save } from '../../models/index.ts'
+import { learningFromTexts, learningFromViews, openTowers, viewsAsked } from '../../models/learning/index.ts'
+import { splits } from '../../models/scenes/index.ts'
 import { adamW } from '../../ops/index.ts'
 import { initialWeights, writeFolder } from './folder.ts'
-import { allQuestions, captions, lessons, taught, type Lesson } from './lessons.ts'
+import { allQuestions, captions, lessons, lookAtScenes, scenesPerBatch } from './lessons.ts'
+import { small } from './parts.ts'
 import { readWorld } from './scenes.ts'
 import { detailBatch, detailLoss, tokensBatch, tokensLoss } from './towers.ts'
 
 const [folder = 'out/emoji', share = '1'] = process.argv.slice(2)
 const seed = 1
-const steps = (count: number): number => Math.max(2, Math.round(count * Number(share)))
-const right = <A>(result: E.Either<{ readonly message: string }, A>): A => {
+const shorter = (count: number): number => Math.max(2, Math.round(count * Number(share)))
+const done = async <A>(door: Door<A>): Promise<A> => {
+  const result = await door()
   if (E.isRight(result)) return result.right
   console.error(result.left.message)
   process.exit(1)
@@ -24,12 +28,15 @@ const right = <A>(result: E.Either<{ readonly message: string }, A>): A => {
 
 /** Stages by name: how long, how fast, and what they train. */
 const stages = {
-  detail: { count: 8000, rate: 4e-3, trainable: ['visual', 'things', 'digits'] },
-  tokens: { count: 1500, rate: 2e-3, trainable: ['vision_model', 'tokens'] },
-  captions: { count: 300, rate: 1e-3, trainable: ['projector', 'bbox_projector', 'fuse_module'] },
+  detail: { count: 4500, rate: 5e-3, trainable: ['visual', 'things', 'digits'] },
+  tokens: { count: 800, rate: 2e-3, trainable: ['vision_model', 'tokens'] },
+  language: { count: 400, rate: 1e-3, trainable: ['llm'] },
+  captions: { count: 200, rate: 1e-3, trainable: ['projector', 'bbox_projector', 'fuse_module'] },
   questions: { count: 2500, rate: 1e-3, trainable: ['projector', 'bbox_projector', 'fuse_module', 'llm'] },
 } as const
 type Stage = keyof typeof stages
+/** Scenes that the last two stages learn from, again and again. */
+const sceneCount = 4000
 
 const tell =
   (stage: Stage) =>
@@ -40,13 +47,15 @@ const tell =
       `${stage} ${iteration + 1}/${iterations}  loss ${loss.toFixed(3)}  rate ${rate.toExponential(1)}  ${left}`,
     )
   }
-const run = async <M extends Learner>(
+type Weights = ReadonlyMap<string, TensorEntry>
+/** Weights after a stage; those that are only learned with are thrown away. */
+const run = async (
   stage: Stage,
-  data: (k: number) => ReturnType<typeof detailBatch>,
-  model: M,
-): Promise<M> => {
+  data: (k: number) => Feeds,
+  loss: Learner['loss'],
+  weights: Weights,
+): Promise<Weights> => {
   const { count, rate, trainable } = stages[stage]
-  const all: Batches = batches(steps(count), data)
   const learn = train({
     trainable: [...trainable],
     optimizer: adamW({ lr: cosine(rate, { warmup: 0.02 }), weightDecay: 0.01 }),
@@ -56,26 +65,30 @@ const run = async <M extends Learner>(
     every: 100,
     onStep: tell(stage),
   })
-  return right(await learn(all)(model)())
+  const learned = await done(learn(batches(shorter(count), data))({ loss, weights }))
+  return new Map([...learned.weights].filter(([name]) => weights.has(name)))
 }
 
 const world = await readWorld()
-let weights: ReadonlyMap<string, TensorEntry> = initialWeights(seed)
-const towers = async (stage: 'detail' | 'tokens', loss: Learner['loss'], data: typeof detailBatch): Promise<void> => {
-  const learned = await run(stage, k => data(world, seed, k), { loss, weights })
-  // the heads are thrown away
-  const kept = new Set(weights.keys())
-  weights = new Map([...learned.weights].filter(([name]) => kept.has(name)))
-}
-await towers('detail', detailLoss(world), detailBatch)
-await towers('tokens', tokensLoss(world), tokensBatch)
-right(await writeFolder(`${folder}/start`, world.index, weights)())
+const start = initialWeights(seed)
+const seeing = await run('detail', k => detailBatch(world, seed, k), detailLoss(world), start)
+const towers = await run('tokens', k => tokensBatch(world, seed, k), tokensLoss(world), seeing)
+await done(writeFolder(`${folder}/start`, world.index, towers))
+const model = await done(load(`${folder}/start`))
 
-let model: LoadedMgLlava & Learner = { ...right(await load(`${folder}/start`)()), loss: taught.loss }
-const whole = async (stage: 'captions' | 'questions', lesson: Lesson): Promise<void> => {
-  model = await run(stage, lessons(world, model.tokenizer, lesson, seed + 1, taught), model)
+const [reading, taught] = [learningFromTexts(small), learningFromViews(small)]
+const opened = await done(openTowers(small, viewsAsked(taught), { weights: towers }))
+const told = (count: number): void => {
+  if (count % 400 === 0) console.log(`looked at ${count} scenes`)
 }
-await whole('captions', captions)
-await whole('questions', allQuestions)
-right(await save(`${folder}/model`, { dtype: 'F16' })(model)())
+const scenes = await done(
+  lookAtScenes(world, opened, told)(splits.train, seed + 1, Math.max(scenesPerBatch, shorter(sceneCount))),
+)
+opened.dispose()
+const lesson = lessons(world, model.tokenizer, scenes, seed + 1)
+
+const speaking = await run('language', lesson(allQuestions, reading), reading.loss, towers)
+const captioned = await run('captions', lesson(captions, taught), taught.loss, speaking)
+const weights = await run('questions', lesson(allQuestions, taught), taught.loss, captioned)
+await done(save(`${folder}/model`, { dtype: 'F16' })({ ...model, weights }))
 process.exit(0)

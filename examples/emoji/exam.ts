@@ -1,0 +1,74 @@
+/** How well questions about scenes are answered, by family: right is what is right as a whole. */
+import { either as E } from 'fp-ts'
+import type { Door } from '../../lib/index.ts'
+import type { Exam, ViewedSample } from '../../models/learning/index.ts'
+import { questionsOf, sceneOf, splits, type Family, type SceneQuestion, type World } from '../../models/scenes/index.ts'
+import type { ChatTokenizer } from '../../models/text/index.ts'
+import { conversation, type KeptScene } from './lessons.ts'
+
+export interface Score {
+  readonly right: number
+  readonly asked: number
+}
+/** By family of questions. */
+export type Scores = ReadonlyMap<Family, Score>
+/** A question, and whether it was answered right. */
+export interface Marked extends SceneQuestion {
+  readonly right: boolean
+}
+
+export const scoresOf = (marked: readonly Marked[]): Scores => {
+  const scores = new Map<Family, Score>()
+  for (const { family, right } of marked) {
+    const { right: before, asked } = scores.get(family) ?? { right: 0, asked: 0 }
+    scores.set(family, { right: before + Number(right), asked: asked + 1 })
+  }
+  return scores
+}
+export const overall = (scores: Scores): Score =>
+  [...scores.values()].reduce((a, b) => ({ right: a.right + b.right, asked: a.asked + b.asked }), {
+    right: 0,
+    asked: 0,
+  })
+
+/** Wilson's interval of a share, 95 %. Wilson, Probable inference, the law of succession, and statistical inference, 1927. */
+export const interval = ({ right, asked }: Score): readonly [low: number, high: number] => {
+  const z = 1.96
+  const share = right / asked
+  const middle = share + z ** 2 / (2 * asked)
+  const half = z * Math.sqrt((share * (1 - share)) / asked + z ** 2 / (4 * asked ** 2))
+  return [(middle - half) / (1 + z ** 2 / asked), (middle + half) / (1 + z ** 2 / asked)]
+}
+
+/** Asks everything there is to ask about scenes of a seed, every question by itself. Errors: those of running. */
+export const examine =
+  (world: World, tokenizer: ChatTokenizer, { mark }: Exam<ViewedSample>) =>
+  (scenes: readonly KeptScene[], seed: number): Door<readonly Marked[]> =>
+  async () => {
+    const marked: Marked[] = []
+    for (const { k, scene, shot } of scenes) {
+      const questions = questionsOf(scene, world.index, seed, k)
+      const right = await mark(questions.map(turn => ({ ...conversation(tokenizer, [turn]), shot })))()
+      if (E.isLeft(right)) return right
+      questions.forEach((question, i) => marked.push({ ...question, right: right.right[i]! }))
+    }
+    return E.right(marked)
+  }
+
+/** Marks of who always gives the commonest answer of a question's family in so many training scenes, without looking. */
+export const withoutLooking = (
+  world: World,
+  questions: readonly SceneQuestion[],
+  seed: number,
+  count = 600,
+): readonly Marked[] => {
+  const answers = new Map<Family, Map<string, number>>()
+  for (let k = 0; k < count; k++)
+    for (const { family, answer } of questionsOf(sceneOf(world, splits.train, seed, k), world.index, seed, k)) {
+      const of = answers.get(family) ?? new Map<string, number>()
+      answers.set(family, of.set(answer, (of.get(answer) ?? 0) + 1))
+    }
+  const commonest = (family: Family): string | undefined =>
+    [...(answers.get(family) ?? [])].sort(([, a], [, b]) => b - a)[0]?.[0]
+  return questions.map(question => ({ ...question, right: question.answer === commonest(question.family) }))
+}
