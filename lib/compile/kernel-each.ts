@@ -20,6 +20,9 @@ const elementwiseTeam = (profile: KernelContext['profile']): readonly [number, n
   profile.tuning === 'gpu' ? 1 : 4,
 ]
 
+/** buffers that a lane reads four scattered numbers of: every load is a site to compile */
+const mostGathered = 3
+
 export const eachKernel = (context: KernelContext): KernelSource => {
   const { fusion, root, profile, part } = context
   const count = part?.count ?? size.prod(root.shape)
@@ -55,8 +58,11 @@ ${indent(inner)}
     })
   }
   const four = attempt(true)
-  // four at a time pays when some load is one vec4 load (or there is nothing to load)
-  return four.reads.length === 0 || four.vectors !== 'none' ? four : attempt(false)
+  // four at a time pays when some load is one vec4 load (or there is nothing to load); on lavapipe, which computes an index as slowly as it
+  // loads, also where four loads share one. A GPU hides the index behind the load, and lanes side by side then read side by side
+  const inRows = Number(root.shape.at(-1)) % 4 === 0
+  const shares = profile.tuning === 'lavapipe' && inRows && four.reads.length <= mostGathered
+  return four.reads.length === 0 || four.vectors !== 'none' || shares ? four : attempt(false)
 }
 
 /** The kernel of a state that changes in place: only what changes is computed and stored. */
