@@ -39,6 +39,8 @@ export interface KernelContext {
   readonly weights: WeightStorage
   /** is it computed from weights alone, before the first run? */
   readonly isFixed: (node: Node) => boolean
+  /** how many runs compiling a kernel is spread over: drivers cache kernels, and equal layers share them */
+  readonly runs: number
   /** the elements of the root that it computes and binds, where it is a part of a kernel (slices.ts) */
   readonly part?: Slice
   /** the schedule of the whole kernel, which a part takes too, so that it adds in the same order */

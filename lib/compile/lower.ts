@@ -48,10 +48,12 @@ export interface LowerOptions {
    * anything else reads are halves then, vectors such as biases and gains stay f32. Graphs stay float.
    */
   readonly weights?: WeightStorage
+  /** how many runs compiling its kernels is spread over, where the faster of two takes longer to compile: 100 unless said */
+  readonly runs?: number
 }
 
 export const lower = (outputs: Outputs, options: LowerOptions): Lowered => {
-  const { profile, next = [], weights = 'f32' } = options
+  const { profile, next = [], weights = 'f32', runs = 100 } = options
   const names = isTensor(outputs) ? ['output'] : Object.keys(outputs)
   const tensors = outputList(outputs)
   const forms = formsOnce()
@@ -103,7 +105,7 @@ export const lower = (outputs: Outputs, options: LowerOptions): Lowered => {
   const known = (node: Node): string =>
     `${bufferName(node)} ${node.kind} ${storageOf(node)} ${isFixed(node)} [${node.shape.join()}]`
   const computed = onceForAlike({ fusion, known, over: root => over.get(root) }, root => {
-    const context = { fusion, profile, root, storageOf, weights, isFixed }
+    const context = { fusion, profile, root, storageOf, weights, isFixed, runs }
     const state = over.get(root)
     const storage = blocksStorage(root)
     const sources =

@@ -25,6 +25,8 @@ export interface CompileOptions extends LoadOptions, Warming {
   readonly storage?: NonNullable<LowerOptions['weights']>
   /** what every state becomes after a run: the state's tensor and its next value */
   readonly next?: NonNullable<LowerOptions['next']>
+  /** about how many runs there will be: the more, the longer kernels may take to compile; 100 unless said */
+  readonly runs?: number
   /** a device from `openDevice`; the shared one unless said */
   readonly device?: Device
 }
@@ -63,13 +65,13 @@ export const sharedDevice: Door<Device> = async () => {
 
 /** Lowering as a door: what is wrong with a graph is an error of the kind `shape`. */
 const lowered = (outputs: Outputs, device: Device, options: CompileOptions): E.Either<GraphError, Lowered> => {
-  const { storage = 'f32', next = [] } = options
+  const { storage = 'f32', next = [], runs = 100 } = options
   const named = checkParameters(topological([...outputList(outputs), ...next.flat()]))
   if (E.isLeft(named)) return named
   const updated = checkUpdates(next)
   if (E.isLeft(updated)) return updated
   return E.tryCatch(
-    () => lower(outputs, { profile: device.profile, weights: storage, next }),
+    () => lower(outputs, { profile: device.profile, weights: storage, next, runs }),
     (error): GraphError => {
       const message = error instanceof Error ? error.message : String(error)
       return error instanceof ShapeError ? { kind: 'shape', message, error } : { kind: 'shape', message }

@@ -6,7 +6,7 @@ import type { DeviceProfile } from '../compile/pass.ts'
 import type { SluiceError } from '../errors.ts'
 import type { Tensor } from '../graph/index.ts'
 import type { Bindings } from '../interpret/bind.ts'
-import { trainingStep, type StepOptions } from './step.ts'
+import { trainingStep, usualSteps, type StepOptions } from './step.ts'
 
 export interface StepMemory extends MemoryBytes {
   /** bytes of work that blocks computed again save */
@@ -21,7 +21,7 @@ export const stepMemory = (
 ): E.Either<SluiceError, StepMemory> => {
   const planned = (given: StepOptions): E.Either<SluiceError, MemoryBytes> => {
     const { outputs, next } = trainingStep(loss, given)
-    const plan = memoryPlanner(lower(outputs, { profile, next }), profile).plan(sizes)
+    const plan = memoryPlanner(lower(outputs, { profile, next, runs: usualSteps }), profile).plan(sizes)
     return E.isLeft(plan) ? plan : E.right(plan.right.memory)
   }
   const own = planned(options)

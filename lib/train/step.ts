@@ -22,6 +22,9 @@ import type { Optimizer } from './optimizer.ts'
 /** Names of blocks, whose parameters are trained, or a choice by full name. */
 export type Trainable = readonly string[] | ((name: string) => boolean)
 
+/** Steps of a usual training run: kernels of a step are worth compiling for long. */
+export const usualSteps = 10_000
+
 export interface StepOptions {
   /** all parameters unless said */
   readonly trainable?: Trainable

@@ -17,6 +17,7 @@ import {
   slotName,
   trainingStep,
   unknownBlocks,
+  usualSteps,
   type StepGraph,
   type StepOptions,
 } from './step.ts'
@@ -67,7 +68,13 @@ export const openTrainer =
     if (E.isLeft(graph)) return graph
     const { outputs, next, trained } = graph.right
     const frozen: WeightSource = { get: name => (isTrained(trainable, name) ? undefined : weights.get(name)) }
-    const program = await compile(outputs, { ...options, next, weights: frozen, allowInitial: true })()
+    const program = await compile(outputs, {
+      runs: usualSteps,
+      ...options,
+      next,
+      weights: frozen,
+      allowInitial: true,
+    })()
     if (E.isLeft(program)) return program
     const made = trainerOf(program.right, graph.right, options)
     for (const { name } of trained) {

@@ -98,16 +98,14 @@ export const schedules: readonly Schedule[] = [
   })),
 ]
 
-/** how many runs a kernel's compilation is spread over: drivers cache kernels, and equal layers share them */
-const runs = 100
 const seconds = (schedule: Schedule, problem: Problem): number => {
-  const { batch, m, n, k } = problem
+  const { batch, m, n, k, context } = problem
   const products = aboutSize(schedule.products?.(problem) ?? size.prod([batch, m, n, k]))
   const { numbers, steps } = schedule.copies?.(problem) ?? { numbers: 0, steps: 0 }
   const storedSingly = storesAlong(problem) ? 0 : aboutSize(size.prod([batch, m, n]))
   const each = 0.3 + 5 * schedule.loads(problem) + 3 * (schedule.fetches?.(problem) ?? 0)
   const nanoseconds = (products / 8) * each + (aboutSize(numbers) / 8) * 30 + steps * 1e5 + (storedSingly / 8) * 20
-  return nanoseconds * 1e-9 * runs + schedule.compiling(problem)
+  return nanoseconds * 1e-9 * context.runs + schedule.compiling(problem)
 }
 
 /** Products that are tuned together: sizes to the nearest power of two, how the numbers lie, their storage, and what fits. */
