@@ -1,15 +1,11 @@
 /** How well questions about scenes are answered, by family: right is what is right as a whole. */
 import { either as E } from 'fp-ts'
 import type { Door } from '../../lib/index.ts'
-import type { Exam, ViewedSample } from '../../models/learning/index.ts'
+import type { Exam, Score, ViewedSample } from '../../models/learning/index.ts'
 import { questionsOf, sceneOf, splits, type Family, type SceneQuestion, type World } from '../../models/scenes/index.ts'
 import type { ChatTokenizer } from '../../models/text/index.ts'
 import { conversation, type KeptScene } from './lessons.ts'
 
-export interface Score {
-  readonly right: number
-  readonly asked: number
-}
 /** By family of questions. */
 export type Scores = ReadonlyMap<Family, Score>
 /** A question, and whether it was answered right. */
@@ -30,15 +26,6 @@ export const overall = (scores: Scores): Score =>
     right: 0,
     asked: 0,
   })
-
-/** Wilson's interval of a share, 95 %. Wilson, Probable inference, the law of succession, and statistical inference, 1927. */
-export const interval = ({ right, asked }: Score): readonly [low: number, high: number] => {
-  const z = 1.96
-  const share = right / asked
-  const middle = share + z ** 2 / (2 * asked)
-  const half = z * Math.sqrt((share * (1 - share)) / asked + z ** 2 / (4 * asked ** 2))
-  return [(middle - half) / (1 + z ** 2 / asked), (middle + half) / (1 + z ** 2 / asked)]
-}
 
 /** Asks everything there is to ask about scenes of a seed, every question by itself. Errors: those of running. */
 export const examine =

@@ -70,12 +70,19 @@ const llmConfig = {
 
 /**
  * What a parameter is before it learns. A published model's own initial numbers suit a long training of large layers; these let a short
- * training of narrow layers begin at once: the branches of ConvNeXt count from the first step.
+ * training of narrow layers begin at once: the branches of ConvNeXt count from the first step, words are not larger than what is seen, and
+ * where an object lies counts as much as what it looks like.
  */
 const start = (name: string, shape: readonly number[], own: Init): Init => {
+  if (name.endsWith('.embed_tokens.weight')) return { init: 'normal', std: 0.1 }
   if (name.endsWith('.gamma')) return { init: 'constant', value: 0.5 }
   if (!name.startsWith('visual.trunk.') || shape.length < 2) return own
   return { init: 'normal', std: shape.slice(1).reduce((a, b) => a * b, 1) ** -0.5 }
+}
+/** The last columns read the 64 numbers of a place, which are smaller and fewer than the features before them. */
+const enlargePlaces = (values: Float32Array, [rows = 0, columns = 0]: readonly number[]): void => {
+  for (let row = 0; row < rows; row++)
+    for (let column = columns - 64; column < columns; column++) values[row * columns + column]! *= 4
 }
 /** Initial numbers of all parameters of the model, by name. */
 export const initialWeights = (seed: number): ReadonlyMap<string, TensorEntry> =>
@@ -83,6 +90,7 @@ export const initialWeights = (seed: number): ReadonlyMap<string, TensorEntry> =
     parameters(mgLlava(small)).map(({ name, shape, init }) => {
       const sizes = shape.map(Number)
       const values = initialValues(start(name, sizes, init ?? { init: 'zeros' }), name, sizes, seed)
+      if (name === 'bbox_projector.model.0.weight') enlargePlaces(values, sizes)
       return [name, floatTensor(name, sizes, values)]
     }),
   )

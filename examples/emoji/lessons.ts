@@ -13,7 +13,15 @@ import {
   type Turn,
   type ViewedSample,
 } from '../../models/learning/index.ts'
-import { captionOf, draws, questionsOf, type Scene, type Split, type World } from '../../models/scenes/index.ts'
+import {
+  captionOf,
+  draws,
+  existsOf,
+  questionsOf,
+  type Scene,
+  type Split,
+  type World,
+} from '../../models/scenes/index.ts'
 import { templates, type ChatTokenizer } from '../../models/text/index.ts'
 import { small } from './parts.ts'
 import { seenScene, type SeenScene } from './scenes.ts'
@@ -68,21 +76,35 @@ export const conversation = (tokenizer: ChatTokenizer, turns: readonly Turn[]): 
 export type Lesson = (scene: Scene, world: World, epoch: number, k: number) => readonly Turn[]
 /** What is there, from left to right. */
 export const captions: Lesson = scene => [captionOf(scene)]
-/** All questions, in another order in every epoch. */
-export const allQuestions: Lesson = (scene, { index }, epoch, k) => questionsOf(scene, index, epoch, k)
+/** Some of the questions, others in every epoch. */
+export const questions =
+  (count: number): Lesson =>
+  (scene, { index }, epoch, k) =>
+    questionsOf(scene, index, epoch, k).slice(0, count)
+/** What a language model has to find in objects before it can answer: their order in one of three ways, or whether some things are there. */
+export const drills: Lesson = (scene, { index }, epoch, k) => {
+  const draw = draws(epoch, k)
+  if (draw.chance(3 / 4))
+    return [
+      captionOf(scene, draw.pick(['from left to right', 'from top to bottom', 'from the smallest to the biggest'])),
+    ]
+  const [there, all] = [
+    scene.things.map(t => t.label).filter(name => name !== 'number'),
+    index.concepts.map(c => c.name),
+  ]
+  return Array.from({ length: 5 }, () => existsOf(scene, draw.pick(draw.chance(1 / 2) ? there : all)))
+}
 
-/** How many scenes make a batch. */
-export const scenesPerBatch = 8
-/** Batch k of a lesson: scenes in another order in every epoch. */
+/** Batch k of a lesson, so many scenes: in another order in every epoch. */
 export const lessons =
   (world: World, tokenizer: ChatTokenizer, scenes: readonly KeptScene[], seed: number) =>
-  (lesson: Lesson, { feeds }: { readonly feeds: (samples: readonly ViewedSample[]) => Feeds }) =>
+  (lesson: Lesson, perBatch: number, { feeds }: { readonly feeds: (samples: readonly ViewedSample[]) => Feeds }) =>
   (k: number): Feeds => {
-    const perEpoch = Math.floor(scenes.length / scenesPerBatch)
+    const perEpoch = Math.floor(scenes.length / perBatch)
     const [epoch, batch] = [Math.floor(k / perEpoch), k % perEpoch]
     const order = draws(seed, epoch).shuffled(scenes)
     return feeds(
-      order.slice(batch * scenesPerBatch, (batch + 1) * scenesPerBatch).map(({ k: at, scene, shot }) => ({
+      order.slice(batch * perBatch, (batch + 1) * perBatch).map(({ k: at, scene, shot }) => ({
         ...conversation(tokenizer, lesson(scene, world, seed + epoch, at)),
         shot,
       })),

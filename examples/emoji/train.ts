@@ -1,17 +1,17 @@
 /**
  * `npm run train:emoji -- [folder] [share]`: a small MG-LLaVA from nothing to answers: both towers and the language model learn what they
- * would come with elsewhere (stage 0), then the projectors and the fusion (stage 1, captions), and the language model with them (stage 2,
+ * would come with elsewhere (stage 0; the language model reads objects alone), then the projectors and the fusion (stage 1, captions), and the language model with them (stage 2,
  * questions). Every run can be stopped and goes on where it was. `share` makes all of them shorter.
  */
 import { either as E } from 'fp-ts'
 import { batches, cosine, train, type Door, type Feeds, type Learner, type TrainReport } from '../../lib/index.ts'
 import type { TensorEntry } from '../../lib/weights/tensor-file.ts'
 import { load, save } from '../../models/index.ts'
-import { learningFromTexts, learningFromViews, openTowers, viewsAsked } from '../../models/learning/index.ts'
+import { learningFromObjects, learningFromViews, openTowers, viewsAsked } from '../../models/learning/index.ts'
 import { splits } from '../../models/scenes/index.ts'
 import { adamW } from '../../ops/index.ts'
 import { initialWeights, writeFolder } from './folder.ts'
-import { allQuestions, captions, lessons, lookAtScenes, scenesPerBatch } from './lessons.ts'
+import { captions, drills, lessons, lookAtScenes, questions } from './lessons.ts'
 import { small } from './parts.ts'
 import { readWorld } from './scenes.ts'
 import { detailBatch, detailLoss, tokensBatch, tokensLoss } from './towers.ts'
@@ -30,12 +30,13 @@ const done = async <A>(door: Door<A>): Promise<A> => {
 const stages = {
   detail: { count: 4500, rate: 5e-3, trainable: ['visual', 'things', 'digits'] },
   tokens: { count: 800, rate: 2e-3, trainable: ['vision_model', 'tokens'] },
-  language: { count: 400, rate: 1e-3, trainable: ['llm'] },
+  drills: { count: 1500, rate: 1e-3, trainable: ['bbox_projector', 'llm'] },
+  language: { count: 2000, rate: 1e-3, trainable: ['bbox_projector', 'llm'] },
   captions: { count: 200, rate: 1e-3, trainable: ['projector', 'bbox_projector', 'fuse_module'] },
-  questions: { count: 2500, rate: 1e-3, trainable: ['projector', 'bbox_projector', 'fuse_module', 'llm'] },
+  questions: { count: 800, rate: 1e-3, trainable: ['projector', 'bbox_projector', 'fuse_module', 'llm'] },
 } as const
 type Stage = keyof typeof stages
-/** Scenes that the last two stages learn from, again and again. */
+/** Scenes that all but the towers learn from, again and again. */
 const sceneCount = 4000
 
 const tell =
@@ -76,19 +77,18 @@ const towers = await run('tokens', k => tokensBatch(world, seed, k), tokensLoss(
 await done(writeFolder(`${folder}/start`, world.index, towers))
 const model = await done(load(`${folder}/start`))
 
-const [reading, taught] = [learningFromTexts(small), learningFromViews(small)]
+const [reading, taught] = [learningFromObjects(small), learningFromViews(small)]
 const opened = await done(openTowers(small, viewsAsked(taught), { weights: towers }))
 const told = (count: number): void => {
   if (count % 400 === 0) console.log(`looked at ${count} scenes`)
 }
-const scenes = await done(
-  lookAtScenes(world, opened, told)(splits.train, seed + 1, Math.max(scenesPerBatch, shorter(sceneCount))),
-)
+const scenes = await done(lookAtScenes(world, opened, told)(splits.train, seed + 1, Math.max(16, shorter(sceneCount))))
 opened.dispose()
 const lesson = lessons(world, model.tokenizer, scenes, seed + 1)
 
-const speaking = await run('language', lesson(allQuestions, reading), reading.loss, towers)
-const captioned = await run('captions', lesson(captions, taught), taught.loss, speaking)
-const weights = await run('questions', lesson(allQuestions, taught), taught.loss, captioned)
+const drilled = await run('drills', lesson(drills, 16, reading), reading.loss, towers)
+const speaking = await run('language', lesson(questions(4), 16, reading), reading.loss, drilled)
+const captioned = await run('captions', lesson(captions, 8, taught), taught.loss, speaking)
+const weights = await run('questions', lesson(questions(6), 8, taught), taught.loss, captioned)
 await done(save(`${folder}/model`, { dtype: 'F16' })({ ...model, weights }))
 process.exit(0)

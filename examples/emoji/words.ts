@@ -1,6 +1,7 @@
 /**
  * A tokenizer of whole words for this world, as a Hugging Face tokenizer.json: byte-pair encoding without merges, in which every word that
- * is used is a piece of its own, digits stand alone, and anything else falls apart into letters.
+ * is used is a piece of its own, the ending of a plural and digits stand alone, and anything else falls apart into letters. As Llama's, it
+ * puts a space before every text, so that a word is the same piece at its beginning.
  */
 import { questionWords } from '../../models/scenes/index.ts'
 import type { SheetIndex } from '../../models/scenes/index.ts'
@@ -9,11 +10,23 @@ import type { SheetIndex } from '../../models/scenes/index.ts'
 const letters = [...Array.from({ length: 94 }, (_, i) => String.fromCharCode(33 + i)), 'Ġ', 'Ċ']
 const specials = ['<unk>', '<s>', '</s>']
 
+/** Every word that is used is a piece, but for the plurals of others: these are that word and an ending. */
+const endings = ['s', 'es']
+const pluralsOf = (words: ReadonlySet<string>): ReadonlyMap<string, string> =>
+  new Map([...words].flatMap(word => endings.filter(e => words.has(word + e)).map(e => [word + e, word] as const)))
+
 /** Pieces in the order of their ids. */
 export const pieces = (index: SheetIndex): readonly string[] => {
   const words = new Set(questionWords(index))
-  const both = [...words].flatMap(word => [word, `Ġ${word}`])
+  const plurals = pluralsOf(words)
+  const spelled = [...endings, ...[...words].filter(word => !plurals.has(word)), ...'0123456789']
+  const both = spelled.flatMap(word => [word, `Ġ${word}`])
   return [...specials, ...letters, ...new Set(both.filter(word => word.length > 1))]
+}
+/** Where a text is cut: words, before the ending of a plural too, digits, and all else one by one; each with the space before it. */
+const cuts = (index: SheetIndex): string => {
+  const stems = new Set(pluralsOf(new Set(questionWords(index))).values())
+  return ` ?(?:${[...stems].join('|')})(?=e?s(?!\\p{L}))| ?\\p{N}| ?\\p{L}+|\\s|[^\\s\\p{L}\\p{N}]`
 }
 
 /** tokenizer.json. */
@@ -30,13 +43,13 @@ export const tokenizerFile = (index: SheetIndex): unknown => ({
     normalized: false,
     special: true,
   })),
-  normalizer: null,
+  normalizer: { type: 'Prepend', prepend: ' ' },
   pre_tokenizer: {
     type: 'Sequence',
     pretokenizers: [
       {
         type: 'Split',
-        pattern: { Regex: '\\p{N}| ?\\p{L}+|\\s|[^\\s\\p{L}\\p{N}]' },
+        pattern: { Regex: cuts(index) },
         behavior: 'Isolated',
         invert: false,
       },
@@ -44,7 +57,13 @@ export const tokenizerFile = (index: SheetIndex): unknown => ({
     ],
   },
   post_processor: null,
-  decoder: { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: false },
+  decoder: {
+    type: 'Sequence',
+    decoders: [
+      { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: false },
+      { type: 'Strip', content: ' ', start: 1, stop: 0 },
+    ],
+  },
   model: {
     type: 'BPE',
     dropout: null,

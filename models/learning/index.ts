@@ -13,6 +13,7 @@ export {
   type Tokens,
 } from './answers.ts'
 export {
+  learningFromObjects,
   learningFromViews,
   openTowers,
   viewsAsked,
@@ -30,12 +31,24 @@ export {
   type Message,
   type Turn,
 } from './conversation.ts'
-export { openExam, type Exam } from './exam.ts'
+export { interval, markAll, openExam, type Exam, type MarkingOptions, type Score } from './exam.ts'
+export {
+  keepViews,
+  picturesOf,
+  viewedSamples,
+  type LookOptions,
+  type Unseen,
+  type ViewsFolder,
+} from './kept-views.ts'
 export {
   batchesOf,
   openDataset,
+  openQuestions,
+  readQuestions,
   type BatchingOptions,
   type Dataset,
   type DatasetFiles,
   type DatasetOptions,
+  type QuestionSet,
+  type Samples,
 } from './dataset.ts'

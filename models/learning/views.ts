@@ -14,7 +14,7 @@ import {
   type Feeds,
   type Value,
 } from '../../lib/index.ts'
-import { seenTokens, towerViews, type MgLlavaParts, type TowerViews } from '../mg-llava.ts'
+import { seenTokens, towerViews, type MgLlavaParts, type SeenTokens, type TowerViews } from '../mg-llava.ts'
 import {
   countOfBoxes,
   learningFrom,
@@ -42,21 +42,28 @@ const byName = ({ low, maps, features, places }: TowerViews): Readonly<Record<st
   ...(places === undefined ? {} : { [`${prefix}places`]: places }),
 })
 
-/** The model of these parts as it learns from what its towers gave; their weights are not read. */
-export const learningFromViews = (parts: MgLlavaParts): Learning<ViewedSample> => {
+/** Tokens of what the towers gave. */
+const tokensOfViews = (parts: MgLlavaParts): SeenTokens => {
   const shown = shownTogether(parts)
   const views = towerViews(parts)(shown)
   const given = Object.fromEntries(
     Object.entries(byName(views)).map(([name, { shape }]) => [name, inputOf(name, shape as never) as AnyTensor]),
   )
   const of = (name: string): AnyTensor => given[`${prefix}${name}`]!
-  const seen = seenTokens(parts)({
+  return seenTokens(parts)({
     low: of('low'),
     maps: views.maps.map((_, stage) => of(`stage${stage}`)),
     ...(views.features === undefined ? {} : { features: of('features'), places: of('places') }),
     known: shown.known,
   })
-  return learningFrom(parts, seen, samples => viewsFeeds(samples))
+}
+/** The model of these parts as it learns from what its towers gave; their weights are not read. */
+export const learningFromViews = (parts: MgLlavaParts): Learning<ViewedSample> =>
+  learningFrom(parts, tokensOfViews(parts), viewsFeeds)
+/** The same from the tokens of objects alone, without the picture's: many fewer tokens, for a language model that has yet to learn to read. */
+export const learningFromObjects = (parts: MgLlavaParts): Learning<ViewedSample> => {
+  const { objects } = tokensOfViews(parts)
+  return learningFrom(parts, objects === undefined ? {} : { objects }, viewsFeeds)
 }
 /** The names of the views that some learning asks for. */
 export const viewsAsked = ({ loss }: Pick<Learning, 'loss'>): readonly string[] =>

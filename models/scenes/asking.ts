@@ -62,7 +62,6 @@ const closestTo = (name: string): string => `What is closest to the ${name}?`
 const howMany = (words: string): string => `How many ${words} are there?`
 const tinyThing = 'What is the tiny thing?'
 const whichNumber = 'Which number is written in the picture?'
-const inARow = 'What do you see from left to right?'
 const countedCategories = { animal: 'animals', food: 'things to eat', vehicle: 'vehicles' }
 
 const centre = ([left, top, right, bottom]: SceneBox): readonly [number, number] => [
@@ -154,19 +153,37 @@ const plate: Ask = ({ number, things }) =>
           things: [things.findIndex(t => t.label === 'number')],
         },
       ]
-const fromLeft = <T extends Thing>(things: readonly T[]): readonly T[] =>
-  [...things].sort((a, b) => centre(a.box)[0] - centre(b.box)[0])
 const listed = (inRow: readonly Thing[]): string => inWords(inRow.map(t => t.label))
-/** All emoji of a scene from left to right, and how one asks for them, however close they stand. */
-export const captionOf = ({ things }: Scene): Pick<SceneQuestion, 'question' | 'answer'> => ({
-  question: inARow,
-  answer: listed(fromLeft(things.filter(isEmoji))),
+/** By what things stand in an order. */
+const orders = {
+  'from left to right': ({ box }: Thing) => centre(box)[0],
+  'from top to bottom': ({ box }: Thing) => centre(box)[1],
+  'from the smallest to the biggest': ({ box }: Thing) => area(box),
+}
+export type Order = keyof typeof orders
+const inOrder = <T extends Thing>(things: readonly T[], order: Order): readonly T[] =>
+  [...things].sort((a, b) => orders[order](a) - orders[order](b))
+const whatIsThere = (order: Order): string => `What do you see ${order}?`
+/** All emoji of a scene in an order, however close they are, and how one asks for them. */
+export const captionOf = (
+  { things }: Scene,
+  order: Order = 'from left to right',
+): Pick<SceneQuestion, 'question' | 'answer'> => ({
+  question: whatIsThere(order),
+  answer: listed(inOrder(things.filter(isEmoji), order)),
+})
+/** Whether a concept is in a scene. */
+export const existsOf = ({ things }: Scene, name: string): Pick<SceneQuestion, 'question' | 'answer'> => ({
+  question: isThere(name),
+  answer: things.some(t => t.label === name) ? 'yes' : 'no',
 })
 const row: Ask = ({ width }, emoji) => {
-  const inRow = fromLeft(emoji)
+  const inRow = inOrder(emoji, 'from left to right')
   const apart = inRow.every((t, i) => i === 0 || centre(t.box)[0] - centre(inRow[i - 1]!.box)[0] >= 0.02 * width)
   const answer = listed(inRow)
-  return apart ? [{ family: 'list', question: inARow, answer, things: inRow.map(t => t.at) }] : []
+  return apart
+    ? [{ family: 'list', question: whatIsThere('from left to right'), answer, things: inRow.map(t => t.at) }]
+    : []
 }
 
 /** All questions about scene k of a seed, in random order. */
@@ -194,7 +211,7 @@ export const questionWords = ({ concepts }: SheetIndex): readonly string[] => {
     ...Object.values(countedCategories).map(howMany),
     tinyThing,
     whichNumber,
-    inARow,
+    ...(Object.keys(orders) as Order[]).map(whatIsThere),
     'yes no a and USER ASSISTANT',
   ]
   return [...new Set(sentences.flatMap(sentence => sentence.match(/[A-Za-z]+/g) ?? []))]

@@ -1,5 +1,13 @@
 /** A small world to learn in: emoji scenes with exact boxes and questions, made as they are needed. */
-export { captionOf, questionsOf, questionWords, type Family, type SceneQuestion } from './asking.ts'
+export {
+  captionOf,
+  existsOf,
+  questionsOf,
+  questionWords,
+  type Family,
+  type Order,
+  type SceneQuestion,
+} from './asking.ts'
 export { crowdOf, type Crowd, type CrowdThing } from './crowd.ts'
 export { draws, type Draws } from './draws.ts'
 export { openWorld } from './open.ts'
