@@ -31,6 +31,7 @@ import {
   type Built,
   type Instance,
 } from './instance.ts'
+import { meaningOf, stepsOf } from './steps.ts'
 import { differs, shareOf, shares } from './tolerances.ts'
 
 /** What is wrong, in sentences. */
@@ -73,7 +74,7 @@ const shapePredicted: Check = {
     const y = valueOf(tensorOf(node), feeds)
     const named = nameSizes(op, instance)
     return [
-      ...meantShape(op, node),
+      ...meantShape(node),
       ...(y.shape.join() === node.shape.join() ? [] : [`gives [${y.shape}], the rule says ${showShape(node.shape)}`]),
       ...(y.data.length === countOf(y.shape) ? [] : [`gives ${y.data.length} numbers, the rule says [${y.shape}]`]),
       ...wrongNumbers(y),
@@ -87,9 +88,9 @@ const shapePredicted: Check = {
     ]
   },
 }
-const meantShape = (op: Op, node: Applied): Wrong => {
-  if (op.meaning === undefined) return []
-  const meaning = meaningOf(op, node)
+const meantShape = (node: Applied): Wrong => {
+  const meaning = meaningOf(node)
+  if (meaning === undefined) return []
   const same = showShape(meaning.shape) === showShape(node.shape) && meaning.kind === node.kind
   return same
     ? []
@@ -97,8 +98,6 @@ const meantShape = (op: Op, node: Applied): Wrong => {
         `its meaning gives ${meaning.kind} ${showShape(meaning.shape)}, the rule says ${node.kind} ${showShape(node.shape)}`,
       ]
 }
-const meaningOf = (op: Op, node: Applied): Node =>
-  nodeOf(op.meaning!(node.attrs)(...(node.inputs as unknown as Loose[])))
 const wrongNumbers = ({ kind, data }: Value): Wrong => {
   const allowed =
     kind === 'index' ? Number.isInteger : kind === 'truth' ? (x: number) => x === 0 || x === 1 : () => true
@@ -114,7 +113,7 @@ const sameMeaning: Check = {
     const values = numbersOf(op, instance)
     if (values === undefined) return []
     const node = build(op, instance)
-    const meaning = meaningOf(op, node)
+    const meaning = meaningOf(node)!
     const feeds = asFeeds(values)
     const y = valueOf(tensorOf(meaning), feeds)
     const wrong = compared('its reference against its meaning', valueOf(tensorOf(node), feeds), y)
@@ -404,7 +403,10 @@ const namesBoth = ({ message, refusal: { axis, sizes = [] } }: ShapeError, chang
 // ---- edges ---------------------------------------------------------------------------------------------------------
 /** Sizes at which programs break: nothing, one, and around the sides of tiles and workgroups. */
 export const edges: readonly number[] = [0, 1, 63, 64, 65, 577]
-/** The instance with edge sizes in place of one of its sizes that may be any number. */
+/**
+ * The instance with edge sizes in place of one of its sizes that may be any number, where nothing that it takes or gives has more than
+ * `most` numbers, and nothing that it makes on the way has too many for a device.
+ */
 export const edgesOf = (op: Op, instance: Instance, sizes: readonly number[], most: number): readonly Instance[] => {
   const free = nameSizes(op, instance).sizes
   const from = free[instance.seed % Math.max(free.length, 1)]
@@ -414,9 +416,18 @@ export const edgesOf = (op: Op, instance: Instance, sizes: readonly number[], mo
     .filter(made => {
       const node = attempt(() => build(op, made))
       if (node instanceof ShapeError) return false
-      const shapes = [node.shape as readonly number[], ...made.shapes]
-      return shapes.every(s => countOf(s) <= most) && numbersOf(op, made) !== undefined
+      const holds = ({ shape }: Node): number => countOf(shape as readonly number[])
+      const fits = [node, ...node.inputs].every(x => holds(x) <= most) && madeBy(node).every(x => holds(x) <= mostMade)
+      return fits && numbersOf(op, made) !== undefined
     })
+}
+/** 16 MiB of f32: products of two sizes of 65,537 have 16 GiB. */
+const mostMade = 2 ** 22
+/** What a meaning makes on the way to a node. */
+const madeBy = (node: Applied): readonly Applied[] => {
+  const meaning = meaningOf(node)
+  if (meaning === undefined) return []
+  return stepsOf(meaning, node.inputs).flatMap(step => (step.role === 'applied' ? [step, ...madeBy(step)] : []))
 }
 /** Those that matter without a device, which has no tiles. */
 const plainEdges = [0, 1, 577]

@@ -4,11 +4,12 @@
  */
 import { either as E } from 'fp-ts'
 import type { Door, SluiceError } from '../errors.ts'
-import { countOf, randomBits, type AnyTensor, type Feeds, type Op, type Value } from '../graph/index.ts'
+import { countOf, type AnyTensor, type Feeds, type Op, type Value } from '../graph/index.ts'
 import { showShape, type Shape } from '../shape/index.ts'
 import { edges, edgesOf, valueOf } from './checks.ts'
 import { outsideDomain } from './domain.ts'
 import { asFeeds, build, describe, nameSizes, numbersOf, tensorOf, type Built, type Instance } from './instance.ts'
+import { measuredRounding } from './rounding.ts'
 import { toleranceClass } from './tolerance-class.ts'
 import { differs, limits } from './tolerances.ts'
 
@@ -78,7 +79,10 @@ const atEdges = async (op: Op, instance: Instance, run: Runner): Promise<readonl
   return wrong
 }
 
-/** The first difference of a device's value from the reference's. */
+/**
+ * The first difference of a device's value from the reference's. `reference` has numbers for sizes and `built` is what ran. What rounding
+ * does is measured where the limits of the class do not do.
+ */
 const against = (
   reference: Built,
   built: Built,
@@ -87,10 +91,11 @@ const against = (
   prefix = '',
 ): string | undefined => {
   const wanted = valueOf(tensorOf(reference), asFeeds(values, prefix))
-  const rounded = valueOf(tensorOf(reference), asFeeds(values.map(nudged), prefix))
   const of = toleranceClass(built)
   const held = of === 'exact' ? { ...wanted, data: Float64Array.from(wanted.data, Math.fround) } : wanted
-  const difference = differs(got, held, limits(of, held, distance(rounded, wanted)))
+  const difference =
+    differs(got, held, limits(of, held)) &&
+    differs(got, held, limits(of, held, measuredRounding(reference, values, wanted)))
   if (difference === undefined) return undefined
   const outside = outsideDomain(wanted)
   return `${difference} (${of})${outside === undefined ? '' : `; ${outside}`}`
@@ -99,16 +104,3 @@ const asSingle = (v: Value): Value => ({
   ...v,
   data: v.kind === 'float' ? Float32Array.from(v.data) : Int32Array.from(v.data),
 })
-/** Every number off by at most one rounding to float32. */
-const nudged = (v: Value): Value =>
-  v.kind === 'float'
-    ? { ...v, data: Float64Array.from(v.data, (x, i) => x * (1 + ((randomBits(1, i) & 1) * 2 - 1) * 2 ** -24)) }
-    : v
-const distance = (a: Value, b: Value): number => {
-  let most = 0
-  for (let i = 0; i < countOf(b.shape); i++) {
-    const off = Math.abs(a.data[i]! - b.data[i]!)
-    if (off > most && off < Number.POSITIVE_INFINITY) most = off
-  }
-  return most
-}

@@ -3,21 +3,17 @@
  * them computes, folds and contractions accumulate. A composite without a form is as good as the steps of its meaning.
  */
 import { axis, partsOf, type Expr, type Form } from '../form/index.ts'
-import { foldNodes, nodeOf, type Applied, type Loose, type Node } from '../graph/index.ts'
+import type { Applied } from '../graph/index.ts'
+import { meaningOf, stepsOf } from './steps.ts'
 import type { ToleranceClass } from './tolerances.ts'
 
 export const toleranceClass = (node: Applied): ToleranceClass => {
   const { op, attrs, inputs, shape } = node
   const form = op.form?.({ attrs, inputs, shapes: inputs.map(i => i.shape), shape })
   if (form !== undefined) return classOfForm(form, node)
-  if (op.meaning === undefined) return 'exact'
-  const meaning = nodeOf(op.meaning(attrs)(...(inputs as unknown as Loose[])))
-  const known = new Set<Node>(inputs)
-  const steps: ToleranceClass[] = []
-  foldNodes([meaning], step => {
-    if (step.role === 'applied' && !known.has(step)) steps.push(toleranceClass(step))
-  })
-  return together(steps)
+  const meaning = meaningOf(node)
+  if (meaning === undefined) return 'exact'
+  return together(stepsOf(meaning, inputs).flatMap(step => (step.role === 'applied' ? [toleranceClass(step)] : [])))
 }
 
 /** The class of a chain of steps. */

@@ -8,6 +8,7 @@ import {
   checkOp,
   constant,
   deviceError,
+  evaluate,
   op,
   opOf,
   pointwise,
@@ -21,7 +22,7 @@ import {
   type Shape,
   type Value,
 } from 'sluice'
-import { add, mul, scale, sigmoid } from 'sluice/ops'
+import { add, mul, outer, scale, sigmoid, sum } from 'sluice/ops'
 import { seed } from './draw.ts'
 
 /** x · sigmoid(1.702 x), the activation of CLIP. Hendrycks & Gimpel 2016. */
@@ -84,6 +85,22 @@ it('says once what does not compile', async () => {
     run: () => async () => E.left(several(errors)),
   })
   expect(checked.flatMap(c => c.wrong)).toEqual([expect.stringMatching(/^square on .*unresolved value$/)])
+})
+
+it('asks for no size at which a device would have to hold products of all with all', async () => {
+  const asked: number[] = []
+  const sums = op('sumsOfAll', { rule: 'n -> n', meaning: x => sum(-1)(outer(x, x)) })
+  await checkOp(opOf(sums), {
+    draw: seededDraw(seed),
+    instances: 1,
+    only: ['device'],
+    run: (outputs, feeds) => async () => {
+      const values = evaluate(outputs, feeds)
+      if (E.isRight(values)) asked.push(...Object.values(values.right).map(({ data }) => data.length))
+      return values
+    },
+  })
+  expect(Math.max(...asked)).toBe(577)
 })
 
 describe('what is wrong is found', () => {
