@@ -9,18 +9,26 @@ import { trainingError, type SluiceError } from '../../lib/errors.ts'
 import { markerIds, strip, type ChatTokenizer, type Template } from '../text/index.ts'
 import { unlabelled, type LabelledIds } from './splicing.ts'
 
-export const messageCodec = t.type({ from: t.string, value: t.string })
+export const messageCodec = t.intersection([
+  t.type({ from: t.string, value: t.string }),
+  t.partial({ family: t.string }),
+])
 export interface Message {
   /** human or gpt */
   readonly from: string
   readonly value: string
+  /** what kind of question it is */
+  readonly family?: string
 }
 /** A question and its answer; the question may be empty. */
 export interface Turn {
   readonly question: string
   readonly answer: string
+  /** what kind of question it is */
+  readonly family?: string
 }
-const marker = '<image>'
+/** Stands for the picture in a question. */
+export const marker = '<image>'
 
 /**
  * Questions with their answers. Answers before the first question and a question without an answer are left out, questions in a row are
@@ -30,12 +38,15 @@ export const turnsOf = (messages: readonly Message[]): E.Either<SluiceError, rea
   const begins = messages.findIndex(({ from }) => from !== 'gpt')
   const turns: Turn[] = []
   let question = ''
-  for (const { from, value } of begins < 0 ? [] : messages.slice(begins)) {
+  let family: Pick<Message, 'family'> = {}
+  for (const { from, value, family: named } of begins < 0 ? [] : messages.slice(begins)) {
+    if (named !== undefined) family = { family: named }
     if (from === 'human')
       question += value.includes(marker) ? strip(`${marker}\n${strip(value.replaceAll(marker, ''))}`) : value
     else if (from === 'gpt') {
-      turns.push({ question, answer: value })
+      turns.push({ question, answer: value, ...family })
       question = ''
+      family = {}
     } else return E.left(trainingError(`a message is from '${from}', should be from human or gpt`))
   }
   return E.right(turns)

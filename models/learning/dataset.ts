@@ -8,14 +8,14 @@ import * as t from 'io-ts'
 import { fileError, type Door, type SluiceError } from '../../lib/errors.ts'
 import { batches, lengthGroupedOrder, permutationsOf, type Batches, type Feeds } from '../../lib/index.ts'
 import { at, decodeJson, parseJson } from '../../lib/json.ts'
-import { textOf, type Folder } from '../../lib/weights/byte-source.ts'
+import { join, textOf, type Folder } from '../../lib/weights/byte-source.ts'
 import { shotOf, type Host } from '../answer/views.ts'
 import { pictureIn } from '../pictures/index.ts'
 import { readBoxes, type Detections } from '../boxes/index.ts'
 import type { LoadedMgLlava } from '../load/index.ts'
-import { templates } from '../text/index.ts'
+import { strip, templates } from '../text/index.ts'
 import type { Sample } from './answers.ts'
-import { encodeConversation, messageCodec } from './conversation.ts'
+import { encodeTurns, marker, messageCodec, turnsOf, type Turn } from './conversation.ts'
 import type { LabelledIds } from './splicing.ts'
 
 export interface DatasetFiles {
@@ -30,22 +30,39 @@ export interface DatasetOptions {
   /** ids of a text at most; 1472 unless said */
   readonly maxLength?: number
 }
-export interface Dataset {
+/** Samples in order, each made when it is asked for. */
+export interface Samples<S = Sample> {
   /** ids of each sample, negative where it has no picture */
   readonly lengths: readonly number[]
+  readonly sample: (k: number) => Door<S>
+}
+export interface Dataset extends Samples {
+  readonly texts: readonly LabelledIds[]
+  /** what tells the picture of each sample, and its boxes, from others; undefined where it has none */
+  readonly pictures: readonly (string | undefined)[]
   /** samples that were left out, and why */
   readonly left: readonly { readonly id: string; readonly why: string }[]
-  readonly sample: (k: number) => Door<Sample>
+}
+/** A set of questions, a sample each. */
+export interface QuestionSet extends Dataset {
+  readonly questions: readonly Turn[]
 }
 
 const record = t.intersection([
   t.type({ conversations: t.readonlyArray(messageCodec) }),
-  t.partial({ id: t.union([t.string, t.number]), image: t.string }),
+  t.partial({ id: t.union([t.string, t.number]), image: t.string, family: t.string }),
 ])
 const list = t.readonlyArray(record, 'a list of samples')
-interface Found {
+/** A conversation as it is read. */
+interface Told {
   readonly id: string
   readonly image: string | undefined
+  readonly turns: readonly Turn[]
+  /** where in the list it stands */
+  readonly place: string
+}
+/** A conversation that can be learned from. */
+interface Found extends Told {
   readonly text: LabelledIds
 }
 
@@ -55,39 +72,87 @@ const folderAt = (path: string): readonly [folder: string, file: string] => {
 }
 const textIn = (path: string): Door<string> => F.pipe(platform.files.open(path), TE.flatMap(textOf))
 
-/** Opens a set for a model. Errors: `field` and `format` of the lists, `training` of a conversation that cannot be encoded. */
-export const openDataset =
-  (files: DatasetFiles, { maxLength = 1472 }: DatasetOptions = {}, host: Pick<Host, 'decode'> = platform) =>
-  (model: LoadedMgLlava): Door<Dataset> =>
+/** The conversations of a list; their turns are of the list's families. Errors: `field` and `format` of the list. */
+const toldIn =
+  (file: string): Door<readonly Told[]> =>
   async () => {
-    const text = await textIn(files.conversations)()
-    if (E.isLeft(text)) return text
-    const value = parseJson(text.right, files.conversations)
-    if (E.isLeft(value)) return value
-    const read = decodeJson(list, value.right, files.conversations)
+    const text = await textIn(file)()
+    const value = E.isLeft(text) ? text : parseJson(text.right, file)
+    const read = E.isLeft(value) ? value : decodeJson(list, value.right, file)
     if (E.isLeft(read)) return read
-    const encode = encodeConversation(model.tokenizer, templates[model.wiring.template], maxLength)
+    const told: Told[] = []
+    for (const [i, { id = i, image, family, conversations }] of read.right.entries()) {
+      const place = at('', i)
+      const turns = turnsOf(conversations)
+      if (E.isLeft(turns)) return E.left(fileError('field', file, `${place}: ${turns.left.message}`))
+      const kinds = family === undefined ? {} : { family }
+      told.push({
+        id: String(id),
+        image: image === '' ? undefined : image,
+        turns: turns.right.map(turn => ({ ...kinds, ...turn })),
+        place,
+      })
+    }
+    return E.right(told)
+  }
+
+/** Every question of a list with its answer, whatever it is about. Errors: `field` and `format` of the list. */
+export const questionsIn = (file: string): Door<readonly Turn[]> =>
+  TE.map((told: readonly Told[]) => told.flatMap(({ turns }) => turns))(toldIn(file))
+
+interface Opened extends Dataset {
+  readonly found: readonly Found[]
+}
+/** Encodes conversations for a model, and finds their boxes. */
+const opened =
+  (files: DatasetFiles, { maxLength = 1472 }: DatasetOptions, host: Pick<Host, 'decode'>, model: LoadedMgLlava) =>
+  (told: readonly Told[]): Door<Opened> =>
+  async () => {
+    const encode = encodeTurns(model.tokenizer, templates[model.wiring.template], maxLength)
     const kept: Found[] = []
     const left: { readonly id: string; readonly why: string }[] = []
-    for (const [i, { id = i, image, conversations }] of read.right.entries()) {
-      const encoded = encode(conversations)
-      if (E.isLeft(encoded)) {
-        const where = at('', i)
-        return E.left(fileError('field', files.conversations, `${where}: ${encoded.left.message}`))
-      }
-      const picture = image === '' ? undefined : image
-      if (!encoded.right.kept) left.push({ id: String(id), why: encoded.right.why })
-      else kept.push({ id: String(id), image: picture, text: encoded.right })
+    for (const one of told) {
+      const encoded = encode(one.turns)
+      if (E.isLeft(encoded))
+        return E.left(fileError('field', files.conversations, `${one.place}: ${encoded.left.message}`))
+      if (!encoded.right.kept) left.push({ id: one.id, why: encoded.right.why })
+      else kept.push({ ...one, text: { ids: encoded.right.ids, labels: encoded.right.labels } })
     }
-    const found = await boxesOf(model, files.boxes, kept)()
-    if (E.isLeft(found)) return found
+    const boxes = await boxesOf(model, files.boxes, kept)()
+    if (E.isLeft(boxes)) return boxes
     const images = platform.files.within(files.images ?? folderAt(files.conversations)[0])
     return E.right({
+      found: kept,
+      texts: kept.map(({ text }) => text),
       lengths: kept.map(({ image, text: { ids } }) => (image === undefined ? -ids.length : ids.length)),
+      pictures: kept.map(({ id, image }) =>
+        image === undefined ? undefined : JSON.stringify([join(images.name, image), boxes.right.get(id) ?? null]),
+      ),
       left,
-      sample: k => sampleOf(model, images, host, kept[k]!, found.right),
+      sample: k => sampleOf(model, images, host, kept[k]!, boxes.right),
     })
   }
+
+/** Opens a set for a model. Errors: `field` and `format` of the lists, `training` of a conversation that cannot be encoded. */
+export const openDataset =
+  (files: DatasetFiles, options: DatasetOptions = {}, host: Pick<Host, 'decode'> = platform) =>
+  (model: LoadedMgLlava): Door<Dataset> =>
+    F.pipe(toldIn(files.conversations), TE.flatMap(opened(files, options, host, model)))
+
+/** Opens a set of which every question is asked by itself, about its conversation's picture if that has one. Errors: as above. */
+export const openQuestions =
+  (files: DatasetFiles, options: DatasetOptions = {}, host: Pick<Host, 'decode'> = platform) =>
+  (model: LoadedMgLlava): Door<QuestionSet> =>
+    F.pipe(
+      toldIn(files.conversations),
+      TE.map(told => told.flatMap(one => one.turns.map(turn => ({ ...one, turns: [byItself(turn, one.image)] })))),
+      TE.flatMap(opened(files, options, host, model)),
+      TE.map(set => ({ ...set, questions: set.found.map(({ turns }) => turns[0]!) })),
+    )
+const byItself = (turn: Turn, image: string | undefined): Turn => {
+  const words = strip(turn.question.replaceAll(marker, ''))
+  return { ...turn, question: image === undefined ? words : `${marker}\n${words}` }
+}
 
 const sampleOf = (
   model: LoadedMgLlava,
@@ -144,7 +209,7 @@ export interface BatchingOptions {
 }
 
 /** The order in which samples are seen: every epoch another. */
-const orderOf = ({ lengths }: Dataset, options: BatchingOptions, epoch: number): readonly number[] => {
+const orderOf = ({ lengths }: Pick<Samples, 'lengths'>, options: BatchingOptions, epoch: number): readonly number[] => {
   const { batch, accumulate = 1, byLength = false, seed = 0 } = options
   const permutation = permutationsOf(seed + epoch)
   return byLength
@@ -152,9 +217,9 @@ const orderOf = ({ lengths }: Dataset, options: BatchingOptions, epoch: number):
     : permutation(lengths.length)
 }
 /** A set as batches for a loss that is fed by `feeds`. The last batch of an epoch may be smaller. */
-export const batchesOf = (
-  data: Dataset,
-  feeds: (samples: readonly Sample[]) => Feeds,
+export const batchesOf = <S>(
+  data: Samples<S>,
+  feeds: (samples: readonly S[]) => Feeds,
   options: BatchingOptions,
 ): Batches => {
   const { batch, epochs = 1 } = options
@@ -167,9 +232,9 @@ export const batchesOf = (
   }
   return batches(epochs * perEpoch, async k => {
     const [epoch, at] = [Math.floor(k / perEpoch), k % perEpoch]
-    const samples: Sample[] = []
+    const samples: S[] = []
     for (const i of order(epoch).slice(at * batch, (at + 1) * batch)) {
-      const made: E.Either<SluiceError, Sample> = await data.sample(i)()
+      const made: E.Either<SluiceError, S> = await data.sample(i)()
       if (E.isLeft(made)) throw new Error(made.left.message)
       samples.push(made.right)
     }

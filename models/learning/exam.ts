@@ -2,9 +2,11 @@
  * Which answers are right. The tokens of the right answer are given one after the other and the likeliest next one is compared with each: all
  * agree exactly where greedy answering says the answer, and one run asks many questions.
  */
-import { taskEither as TE } from 'fp-ts'
+import { either as E, taskEither as TE } from 'fp-ts'
+import { interrupted } from '../../lib/errors.ts'
 import { compile, type CompileOptions, type Door, type Program, type Value } from '../../lib/index.ts'
 import type { Learning, PlacedSample } from './answers.ts'
+import type { Samples } from './dataset.ts'
 import { unlabelled } from './splicing.ts'
 
 export interface Exam<S> {
@@ -32,3 +34,45 @@ export const openExam = <S extends PlacedSample>(
       })(run(fed))
     },
   }))(compile({ said }, options))
+
+export interface MarkingOptions {
+  /** samples that are asked together; 16 unless said */
+  readonly batch?: number
+  /** told how many are marked */
+  readonly onMarked?: (count: number) => void
+  readonly signal?: AbortSignal
+}
+/** Marks of all samples of a set. Errors: those of running and of making samples; `interrupted` by the signal. */
+export const markAll =
+  <S>({ mark }: Exam<S>, { batch = 16, onMarked, signal }: MarkingOptions = {}) =>
+  ({ lengths, sample }: Samples<S>): Door<readonly boolean[]> =>
+  async () => {
+    const marks: boolean[] = []
+    while (marks.length < lengths.length) {
+      if (signal?.aborted === true) return E.left(interrupted(`the exam, after ${marks.length} of ${lengths.length},`))
+      const samples: S[] = []
+      for (let k = marks.length; k < Math.min(lengths.length, marks.length + batch); k++) {
+        const made = await sample(k)()
+        if (E.isLeft(made)) return made
+        samples.push(made.right)
+      }
+      const marked = await mark(samples)()
+      if (E.isLeft(marked)) return marked
+      marks.push(...marked.right)
+      onMarked?.(marks.length)
+    }
+    return E.right(marks)
+  }
+
+export interface Score {
+  readonly right: number
+  readonly asked: number
+}
+/** Wilson's interval of a share, 95 %. Wilson, Probable inference, the law of succession, and statistical inference, 1927. */
+export const interval = ({ right, asked }: Score): readonly [low: number, high: number] => {
+  const z = 1.96
+  const share = right / asked
+  const middle = share + z ** 2 / (2 * asked)
+  const half = z * Math.sqrt((share * (1 - share)) / asked + z ** 2 / (4 * asked ** 2))
+  return [(middle - half) / (1 + z ** 2 / asked), (middle + half) / (1 + z ** 2 / asked)]
+}

@@ -13,7 +13,6 @@ export {
   type Tokens,
 } from './answers.ts'
 export {
-  learningFromObjects,
   learningFromViews,
   openTowers,
   viewsAsked,
@@ -32,19 +31,12 @@ export {
   type Turn,
 } from './conversation.ts'
 export { interval, markAll, openExam, type Exam, type MarkingOptions, type Score } from './exam.ts'
-export {
-  keepViews,
-  picturesOf,
-  viewedSamples,
-  type LookOptions,
-  type Unseen,
-  type ViewsFolder,
-} from './kept-views.ts'
+export { keepViews, picturesOf, viewedSamples, type LookOptions, type Unseen, type ViewsFolder } from './kept-views.ts'
 export {
   batchesOf,
   openDataset,
   openQuestions,
-  readQuestions,
+  questionsIn,
   type BatchingOptions,
   type Dataset,
   type DatasetFiles,

@@ -42,28 +42,28 @@ const byName = ({ low, maps, features, places }: TowerViews): Readonly<Record<st
   ...(places === undefined ? {} : { [`${prefix}places`]: places }),
 })
 
-/** Tokens of what the towers gave. */
-const tokensOfViews = (parts: MgLlavaParts): SeenTokens => {
+/** Tokens of what the towers gave, and what they are fed of samples. */
+const tokensOfViews = (
+  parts: MgLlavaParts,
+): { readonly seen: SeenTokens; readonly feeds: (samples: readonly ViewedSample[]) => Feeds } => {
   const shown = shownTogether(parts)
   const views = towerViews(parts)(shown)
   const given = Object.fromEntries(
     Object.entries(byName(views)).map(([name, { shape }]) => [name, inputOf(name, shape as never) as AnyTensor]),
   )
   const of = (name: string): AnyTensor => given[`${prefix}${name}`]!
-  return seenTokens(parts)({
+  const seen = seenTokens(parts)({
     low: of('low'),
     maps: views.maps.map((_, stage) => of(`stage${stage}`)),
     ...(views.features === undefined ? {} : { features: of('features'), places: of('places') }),
     known: shown.known,
   })
+  return { seen, feeds: samples => viewsFeeds(samples, given) }
 }
 /** The model of these parts as it learns from what its towers gave; their weights are not read. */
-export const learningFromViews = (parts: MgLlavaParts): Learning<ViewedSample> =>
-  learningFrom(parts, tokensOfViews(parts), viewsFeeds)
-/** The same from the tokens of objects alone, without the picture's: many fewer tokens, for a language model that has yet to learn to read. */
-export const learningFromObjects = (parts: MgLlavaParts): Learning<ViewedSample> => {
-  const { objects } = tokensOfViews(parts)
-  return learningFrom(parts, objects === undefined ? {} : { objects }, viewsFeeds)
+export const learningFromViews = (parts: MgLlavaParts): Learning<ViewedSample> => {
+  const { seen, feeds } = tokensOfViews(parts)
+  return learningFrom(parts, seen, feeds)
 }
 /** The names of the views that some learning asks for. */
 export const viewsAsked = ({ loss }: Pick<Learning, 'loss'>): readonly string[] =>
@@ -80,13 +80,19 @@ const together = (values: readonly Value[]): Value => {
   values.forEach((v, k) => data.set(v.data, k * each))
   return value([values.length, rows, ...rest], data)
 }
-const viewsFeeds = (samples: readonly ViewedSample[]): Feeds => {
+/** Kept views as what is fed for the inputs of these names; texts alone show none. */
+const viewsFeeds = (samples: readonly ViewedSample[], given: Readonly<Record<string, AnyTensor>>): Feeds => {
   const shots = samples.flatMap(({ shot }) => (shot === undefined ? [] : [shot]))
-  const names = Object.keys(shots[0]?.views ?? {})
+  const fed = ([name, { shape }]: readonly [string, AnyTensor]): readonly (readonly [string, Value])[] => {
+    const kept = shots.flatMap(({ views }) => views[name.slice(prefix.length)] ?? [])
+    if (kept.length > 0) return [[name, together(kept)]]
+    const none = [0, ...shape.slice(1).map(d => (typeof d === 'number' ? d : 0))]
+    return shots.length === 0 ? [[name, value(none, new Float32Array(0))]] : []
+  }
   const most = Math.max(0, ...samples.map(countOfBoxes))
   const known = shots.flatMap(({ boxes }) => Array.from({ length: most }, (_, k) => Number(k < (boxes?.shape[0] ?? 0))))
   return {
-    ...Object.fromEntries(names.map(name => [`${prefix}${name}`, together(shots.map(({ views }) => views[name]!))])),
+    ...Object.fromEntries(Object.entries(given).flatMap(fed)),
     known: value([shots.length, most], known, 'index'),
   }
 }

@@ -1,3 +1,4 @@
 /** Checkpoint folders. */
 export { load, type LoadedMgLlava, type Unused } from './load.ts'
-export type { Wiring } from './wiring.ts'
+export { variantOf, type VariantOptions } from './variant.ts'
+export { rewiringCodec, rewiringFields, type Rewiring, type Wiring } from './wiring.ts'

@@ -21,10 +21,17 @@ import {
   type ChatTokenizer,
   type Tokenizer,
 } from '../text/index.ts'
-import { clipProblems, readClip, readPreprocessor, wiringProblems, type PreprocessorFile } from './clip-files.ts'
+import {
+  clipConfigOf,
+  clipProblems,
+  readClip,
+  readPreprocessor,
+  wiringProblems,
+  type PreprocessorFile,
+} from './clip-files.ts'
 import { convNextSizes } from './convnext-files.ts'
 import { checked } from './fields.ts'
-import { readLlm } from './llm-files.ts'
+import { llamaConfigOf, readLlm } from './llm-files.ts'
 import { nameInFile, partOf, parts as allParts, renames, whyIgnored, type Naming, type Part } from './names.ts'
 import { partsOf } from './parts.ts'
 import { allOf, together } from './together.ts'
@@ -119,7 +126,11 @@ const fitted = (
   if (E.isLeft(fits)) return fits
   const convNext = convNextWeights === undefined ? E.right(undefined) : convNextSizes(convNextWeights)
   if (E.isLeft(convNext)) return convNext
-  const parts = partsOf(wiring, clip, llm, convNext.right)
+  const parts = partsOf(wiring, {
+    clip: clipConfigOf(clip, wiring.select_layer),
+    llm: llamaConfigOf(llm),
+    convNext: convNext.right,
+  })
   const wanted = parametersOf(parts, folder.name)
   if (E.isLeft(wanted)) return wanted
   const naming: Naming = {
@@ -153,12 +164,13 @@ const fitted = (
   return E.right({ folder, wiring, statistics, parts, weights, naming, unused })
 }
 
-const parametersOf = (parts: MgLlavaParts, folder: string): E.Either<SluiceError, readonly Parameter[]> =>
+/** The parameters of the model of these parts, or why they make none; `where` is who named the parts. */
+export const parametersOf = (parts: MgLlavaParts, where: string): E.Either<SluiceError, readonly Parameter[]> =>
   E.tryCatch(
     () => parameters(mgLlava(parts)),
     cause => ({
       kind: 'shape',
-      message: `${folder}: its parts make no model: ${(cause as Error).message}`,
+      message: `${where}: its parts make no model: ${(cause as Error).message}`,
       ...(cause instanceof ShapeError ? { error: cause } : {}),
     }),
   )

@@ -11,10 +11,8 @@ import {
   patchInfoMining,
   plainConcat,
 } from '../fusion.ts'
-import type { MgLlavaParts, MgParts } from '../mg-llava.ts'
+import type { LlavaParts, MgLlavaParts, MgParts } from '../mg-llava.ts'
 import { resampler } from '../projector.ts'
-import { clipConfigOf, type ClipFile } from './clip-files.ts'
-import { llamaConfigOf, type LlmFile } from './llm-files.ts'
 import type { BoxesName, FusionName, Wiring } from './wiring.ts'
 
 export const fusions: Readonly<Record<FusionName, MgParts['fusion']>> = {
@@ -35,15 +33,14 @@ const mergings: Readonly<Record<BoxesName, (w: Wiring) => BoxMerging>> = {
   'b-to-f': ({ box_memory }) => boxesAskMap(box_memory === 'E_F' ? 'fused' : 'low'),
 }
 
-/** The parts of the model that a wiring describes, in the sizes of its files. */
-export const partsOf = (
-  wiring: Wiring,
-  clip: ClipFile,
-  llm: LlmFile,
-  convNext: ConvNextConfig | undefined,
-): MgLlavaParts => {
-  const { low_size, image_size, select_layer, roi_size, fusion, boxes, resampler_heads } = wiring
-  const low = { lowSize: low_size, clip: clipConfigOf(clip, select_layer), llm: llamaConfigOf(llm) }
+/** What is the same however a model is wired: its towers and its language model. */
+export interface Backbones extends Pick<LlavaParts, 'clip' | 'llm'> {
+  readonly convNext: ConvNextConfig | undefined
+}
+/** The parts of the model that a wiring describes, around these towers and this language model. */
+export const partsOf = (wiring: Wiring, { clip, llm, convNext }: Backbones): MgLlavaParts => {
+  const { low_size, image_size, roi_size, fusion, boxes, resampler_heads } = wiring
+  const low = { lowSize: low_size, clip, llm }
   if (convNext === undefined || image_size === null) return low
   const both = {
     ...low,
@@ -54,5 +51,5 @@ export const partsOf = (
     ...(boxes === 'none' ? {} : { boxes: mergings[boxes](wiring) }),
   }
   if (fusion !== 'resampler') return both
-  return { ...both, projector: resampler({ heads: resampler_heads!, side: low_size / clip.patch_size }) }
+  return { ...both, projector: resampler({ heads: resampler_heads!, side: low_size / Number(clip.patch) }) }
 }

@@ -23,7 +23,19 @@ export type FusionName = (typeof fusionNames)[number]
 export const boxNames = ['concat', 'placed', 'none', 'f-to-b', 'b-to-f'] as const
 export type BoxesName = (typeof boxNames)[number]
 
+const fusing = {
+  fusion: oneOf(fusionNames),
+  resampler_heads: optional(whole),
+  boxes: oneOf(boxNames),
+  box_memory: optional(oneOf(['E_L', 'E_F'])),
+}
+/** What stands between the towers and the language model, as far as it differs from a folder's own. */
+export const rewiringCodec = t.partial(fusing)
+export type Rewiring = t.TypeOf<typeof rewiringCodec>
+export const rewiringFields = Object.keys(fusing)
+
 const codec = t.type({
+  ...fusing,
   clip: name,
   convnext: nullable(name),
   llm: name,
@@ -31,10 +43,6 @@ const codec = t.type({
   image_size: nullable(whole),
   low_size: whole,
   select_layer: integer,
-  fusion: oneOf(fusionNames),
-  resampler_heads: optional(whole),
-  boxes: oneOf(boxNames),
-  box_memory: optional(oneOf(['E_L', 'E_F'])),
   roi_size: nullable(whole),
   box_limit: nullable(whole),
   box_threshold: real,
@@ -52,7 +60,8 @@ const highPatch = 32
 /** Fusions whose map is as wide as CLIP's tokens, so that box features can be added to it. */
 const keepsWidth: readonly FusionName[] = ['none', 'conv-gate', 'fast-mlp', 'patch-info-mining']
 
-const problemsOf = (w: Wiring): Problem[] => {
+/** Fields that do not fit one another. */
+export const problemsOf = (w: Wiring): Problem[] => {
   const alone = w.convnext === null
   const needed = alone ? 'null, since convnext is null' : 'the side of the ConvNeXt input'
   return [
