@@ -44,6 +44,6 @@ describe('rows of two, of which two sums leave nothing', () => {
       },
       sampleAttrs: right.sampleAttrs!,
     })
-    expect(await wrongOf(opOf(almost), cancelling)).toMatch(/almost on .*\[2\]: element .* is allowed/)
+    expect(await wrongOf(opOf(almost), cancelling)).toMatch(/almost with .* on .*\[2\]: element .* is allowed/)
   })
 })
