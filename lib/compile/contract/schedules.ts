@@ -12,6 +12,7 @@ import { alongK, runsAlong, storesAlong, type Problem } from './problem.ts'
 import { shared, sharedFits, sharedTiles } from './shared.ts'
 import { storedPanels, storedPanelsFit } from './stored-panels.ts'
 import { aboutSize } from '../usual.ts'
+import { taps, tapsFit, tapsLoads } from './taps.ts'
 import { tiles } from './tiles.ts'
 import { windows, windowsFit, windowsLoads } from './windows.ts'
 
@@ -69,6 +70,13 @@ export const schedules: readonly Schedule[] = [
     loads: windowsLoads,
     compiling: () => 1,
     make: windows,
+  },
+  {
+    name: 'taps',
+    fits: tapsFit,
+    loads: tapsLoads,
+    compiling: () => 1,
+    make: taps,
   },
   {
     name: 'matvec',

@@ -61,6 +61,16 @@ export const slidesOf = (form: Contract, load: Load): readonly Slide[] | undefin
   }
   return slides
 }
+/**
+ * The other way round, where few results meet all of b, as in the gradient of a window: the slides of the axes of k that slide. Undefined
+ * where some axis of n that is longer than 1 does not.
+ */
+export const slidesUnder = (form: Contract, load: Load): readonly Slide[] | undefined => {
+  const sums = sumsIn(form.b(load, named('batch', form.batch), named('n', form.n), named('k', form.k)))
+  const slides = form.k.flatMap((_, k) => slideOf(sums, form.n, k) ?? [])
+  const each = form.n.every((extent, n) => slides.filter(s => s.n === n).length === (extent === 1 ? 0 : 1))
+  return each ? slides : undefined
+}
 const slideOf = (sums: readonly Linear[], axes: Shape, k: number): Slide | undefined => {
   const partner = sums.find(s => s.has(`k${k}`))
   const n = axes.findIndex((_, i) => partner?.has(`n${i}`))
