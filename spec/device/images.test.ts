@@ -74,6 +74,7 @@ describe('products', () => {
     bAlongN: fc.boolean(),
     known: fc.boolean(),
   })
+  const large = { batch: 1, m: 70, named: false, n: 230, k: 450, aAlongM: false, bAlongN: false, known: true }
   it('of any sizes are what float64 gives', { timeout: 120_000 }, async () => {
     let pictured = 0
     await fc.assert(
@@ -91,9 +92,10 @@ describe('products', () => {
         const lowered = await agrees(y, feeds, weights)
         pictured += imagesRead(lowered).length > 0 ? 1 : 0
       }),
-      { numRuns: 4, seed, endOnFailure: true },
+      // small ones read buffers, and all that are drawn may be small
+      { numRuns: 4, seed, endOnFailure: true, examples: [[large]] },
     )
-    if (device.profile.imageRows > 0) expect(pictured, `seed ${seed}`).toBeGreaterThan(1)
+    if (device.profile.imageRows > 0) expect(pictured, `seed ${seed}`).toBeGreaterThan(0)
   })
   it('end with what follows them, in place of the image that they read too', async () => {
     const x = input('x', ['n', 512])
