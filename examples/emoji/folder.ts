@@ -70,11 +70,11 @@ const llmConfig = {
 
 /**
  * What a parameter is before it learns. A published model's own initial numbers suit a long training of large layers; these let a short
- * training of narrow layers begin at once: the branches of ConvNeXt count from the first step, words are not larger than what is seen, and
- * where an object lies counts as much as what it looks like.
+ * training of narrow layers begin at once: the branches of ConvNeXt count from the first step, words are not larger than what is seen,
+ * where an object lies counts as much as what it looks like, and queries begin as keys do, so that a word attends to itself.
  */
 const start = (name: string, shape: readonly number[], own: Init): Init => {
-  if (name.endsWith('.embed_tokens.weight')) return { init: 'normal', std: 0.1 }
+  if (name.endsWith('.embed_tokens.weight')) return { init: 'normal', std: 0.3 }
   if (name.endsWith('.gamma')) return { init: 'constant', value: 0.5 }
   if (!name.startsWith('visual.trunk.') || shape.length < 2) return own
   return { init: 'normal', std: shape.slice(1).reduce((a, b) => a * b, 1) ** -0.5 }
@@ -89,7 +89,8 @@ export const initialWeights = (seed: number): ReadonlyMap<string, TensorEntry> =
   new Map(
     parameters(mgLlava(small)).map(({ name, shape, init }) => {
       const sizes = shape.map(Number)
-      const values = initialValues(start(name, sizes, init ?? { init: 'zeros' }), name, sizes, seed)
+      const twin = name.replace('.self_attn.q_proj.', '.self_attn.k_proj.')
+      const values = initialValues(start(name, sizes, init ?? { init: 'zeros' }), twin, sizes, seed)
       if (name === 'bbox_projector.model.0.weight') enlargePlaces(values, sizes)
       return [name, floatTensor(name, sizes, values)]
     }),

@@ -3,7 +3,7 @@
  * are frozen by then, so they look at each scene once.
  */
 import { either as E } from 'fp-ts'
-import { value, type Door, type Feeds } from '../../lib/index.ts'
+import { value, type Door } from '../../lib/index.ts'
 import {
   encodeTurns,
   type KeptViews,
@@ -84,10 +84,14 @@ export const questions =
 /** What a language model has to find in objects before it can answer: their order in one of three ways, or whether some things are there. */
 export const drills: Lesson = (scene, { index }, epoch, k) => {
   const draw = draws(epoch, k)
-  if (draw.chance(3 / 4))
-    return [
-      captionOf(scene, draw.pick(['from left to right', 'from top to bottom', 'from the smallest to the biggest'])),
-    ]
+  if (draw.chance(4 / 5)) {
+    const [row, column, size] = [
+      'from left to right',
+      'from top to bottom',
+      'from the smallest to the biggest',
+    ] as const
+    return [captionOf(scene, draw.pick([row, row, column, size]))]
+  }
   const [there, all] = [
     scene.things.map(t => t.label).filter(name => name !== 'number'),
     index.concepts.map(c => c.name),
@@ -95,18 +99,15 @@ export const drills: Lesson = (scene, { index }, epoch, k) => {
   return Array.from({ length: 5 }, () => existsOf(scene, draw.pick(draw.chance(1 / 2) ? there : all)))
 }
 
-/** Batch k of a lesson, so many scenes: in another order in every epoch. */
-export const lessons =
-  (world: World, tokenizer: ChatTokenizer, scenes: readonly KeptScene[], seed: number) =>
-  (lesson: Lesson, perBatch: number, { feeds }: { readonly feeds: (samples: readonly ViewedSample[]) => Feeds }) =>
-  (k: number): Feeds => {
+/** Batch k of a lesson: so many scenes of these, in another order in every epoch. */
+export const batchOf =
+  <A extends { readonly k: number; readonly scene: Scene }>(world: World, scenes: readonly A[], seed: number) =>
+  (lesson: Lesson, perBatch: number) =>
+  (k: number): readonly (A & { readonly turns: readonly Turn[] })[] => {
     const perEpoch = Math.floor(scenes.length / perBatch)
     const [epoch, batch] = [Math.floor(k / perEpoch), k % perEpoch]
     const order = draws(seed, epoch).shuffled(scenes)
-    return feeds(
-      order.slice(batch * perBatch, (batch + 1) * perBatch).map(({ k: at, scene, shot }) => ({
-        ...conversation(tokenizer, lesson(scene, world, seed + epoch, at)),
-        shot,
-      })),
-    )
+    return order
+      .slice(batch * perBatch, (batch + 1) * perBatch)
+      .map(kept => ({ ...kept, turns: lesson(kept.scene, world, seed + epoch, kept.k) }))
   }

@@ -52,19 +52,19 @@ export const seenCrowd = (world: World, seed: number, k: number, side: number): 
   }
 }
 
+/** Where the things of a scene lie on the large view. */
+export const cornersOf = ({ width, height, things }: Scene): readonly Corners[] => {
+  const { side, left, top } = squareAround(width, height)
+  const scale = small.imageSize / side
+  return things.map(({ box: [x1, y1, x2, y2] }) => [
+    (x1 + left) * scale,
+    (y1 + top) * scale,
+    (x2 + left) * scale,
+    (y2 + top) * scale,
+  ])
+}
 /** Scene k of a seed. */
 export const seenScene = (world: World, split: Split, seed: number, k: number): SeenScene => {
   const { picture, ...scene } = sceneOf(world, split, seed, k)
-  const { side, left, top } = squareAround(scene.width, scene.height)
-  const scale = small.imageSize / side
-  return {
-    ...views(picture),
-    scene,
-    boxes: scene.things.map(({ box: [x1, y1, x2, y2] }) => [
-      (x1 + left) * scale,
-      (y1 + top) * scale,
-      (x2 + left) * scale,
-      (y2 + top) * scale,
-    ]),
-  }
+  return { ...views(picture), scene, boxes: cornersOf(scene) }
 }

@@ -1,20 +1,22 @@
 /**
  * `npm run train:emoji -- [folder] [share]`: a small MG-LLaVA from nothing to answers: both towers and the language model learn what they
- * would come with elsewhere (stage 0; the language model reads objects alone), then the projectors and the fusion (stage 1, captions), and the language model with them (stage 2,
+ * would come with elsewhere (stage 0; the language model reads words in place of objects), then the projectors and the fusion (stage 1, captions), and the language model with them (stage 2,
  * questions). Every run can be stopped and goes on where it was. `share` makes all of them shorter.
  */
-import { either as E } from 'fp-ts'
+import { either as E, taskEither as TE } from 'fp-ts'
 import { batches, cosine, train, type Door, type Feeds, type Learner, type TrainReport } from '../../lib/index.ts'
 import type { TensorEntry } from '../../lib/weights/tensor-file.ts'
 import { load, save } from '../../models/index.ts'
-import { learningFromObjects, learningFromViews, openTowers, viewsAsked } from '../../models/learning/index.ts'
+import { learningFromViews, openTowers, viewsAsked } from '../../models/learning/index.ts'
 import { splits } from '../../models/scenes/index.ts'
 import { adamW } from '../../ops/index.ts'
 import { initialWeights, writeFolder } from './folder.ts'
-import { captions, drills, lessons, lookAtScenes, questions } from './lessons.ts'
+import { language, toldSample, toldScenes } from './language.ts'
+import { batchOf, captions, conversation, drills, lookAtScenes, questions, type Lesson } from './lessons.ts'
 import { small } from './parts.ts'
 import { readWorld } from './scenes.ts'
 import { detailBatch, detailLoss, tokensBatch, tokensLoss } from './towers.ts'
+import { chatTokenizer } from './words.ts'
 
 const [folder = 'out/emoji', share = '1'] = process.argv.slice(2)
 const seed = 1
@@ -30,16 +32,16 @@ const done = async <A>(door: Door<A>): Promise<A> => {
 const stages = {
   detail: { count: 4500, rate: 5e-3, trainable: ['visual', 'things', 'digits'] },
   tokens: { count: 800, rate: 2e-3, trainable: ['vision_model', 'tokens'] },
-  drills: { count: 1500, rate: 1e-3, trainable: ['bbox_projector', 'llm'] },
-  language: { count: 2000, rate: 1e-3, trainable: ['bbox_projector', 'llm'] },
-  captions: { count: 200, rate: 1e-3, trainable: ['projector', 'bbox_projector', 'fuse_module'] },
+  drills: { count: 2000, rate: 1e-3, trainable: ['told', 'llm'] },
+  language: { count: 2500, rate: 1e-3, trainable: ['told', 'llm'] },
+  captions: { count: 600, rate: 1e-3, trainable: ['projector', 'bbox_projector', 'fuse_module'] },
   questions: { count: 800, rate: 1e-3, trainable: ['projector', 'bbox_projector', 'fuse_module', 'llm'] },
 } as const
 type Stage = keyof typeof stages
 /** Scenes that all but the towers learn from, again and again. */
-const sceneCount = 4000
+const sceneCount = Math.max(16, shorter(4000))
 
-const tell =
+const report =
   (stage: Stage) =>
   ({ iteration, iterations, loss, rate, secondsLeft }: TrainReport): void => {
     if ((iteration + 1) % 20 > 0 && iteration + 1 < iterations) return
@@ -64,7 +66,7 @@ const run = async (
     seed,
     folder: `${folder}/${stage}`,
     every: 100,
-    onStep: tell(stage),
+    onStep: report(stage),
   })
   const learned = await done(learn(batches(shorter(count), data))({ loss, weights }))
   return new Map([...learned.weights].filter(([name]) => weights.has(name)))
@@ -72,23 +74,43 @@ const run = async (
 
 const world = await readWorld()
 const start = initialWeights(seed)
+const tokenizer = await done(TE.fromEither(chatTokenizer(world.index)))
+
+// stage 0: what the parts of the original come with
 const seeing = await run('detail', k => detailBatch(world, seed, k), detailLoss(world), start)
 const towers = await run('tokens', k => tokensBatch(world, seed, k), tokensLoss(world), seeing)
-await done(writeFolder(`${folder}/start`, world.index, towers))
-const model = await done(load(`${folder}/start`))
+const told = batchOf(world, toldScenes(world, seed + 1, sceneCount), seed + 1)
+const reading = language()
+const tell = (lesson: Lesson) => {
+  const scenes = told(lesson, 16)
+  return (k: number): Feeds =>
+    reading.feeds(
+      scenes(k).map(scene => ({ ...conversation(tokenizer, scene.turns), ...toldSample(tokenizer, scene) })),
+    )
+}
+const drilled = await run('drills', tell(drills), reading.loss, towers)
+const speaking = await run('language', tell(questions(4)), reading.loss, drilled)
 
-const [reading, taught] = [learningFromObjects(small), learningFromViews(small)]
-const opened = await done(openTowers(small, viewsAsked(taught), { weights: towers }))
-const told = (count: number): void => {
+// stages 1 and 2
+await done(writeFolder(`${folder}/start`, world.index, speaking))
+const model = await done(load(`${folder}/start`))
+const taught = learningFromViews(small)
+const opened = await done(openTowers(small, viewsAsked(taught), { weights: speaking }))
+const looked = (count: number): void => {
   if (count % 400 === 0) console.log(`looked at ${count} scenes`)
 }
-const scenes = await done(lookAtScenes(world, opened, told)(splits.train, seed + 1, Math.max(16, shorter(sceneCount))))
+const seen = batchOf(
+  world,
+  await done(lookAtScenes(world, opened, looked)(splits.train, seed + 1, sceneCount)),
+  seed + 1,
+)
 opened.dispose()
-const lesson = lessons(world, model.tokenizer, scenes, seed + 1)
-
-const drilled = await run('drills', lesson(drills, 16, reading), reading.loss, towers)
-const speaking = await run('language', lesson(questions(4), 16, reading), reading.loss, drilled)
-const captioned = await run('captions', lesson(captions, 8, taught), taught.loss, speaking)
-const weights = await run('questions', lesson(questions(6), 8, taught), taught.loss, captioned)
+const show = (lesson: Lesson) => {
+  const scenes = seen(lesson, 8)
+  return (k: number): Feeds =>
+    taught.feeds(scenes(k).map(({ turns, shot }) => ({ ...conversation(tokenizer, turns), shot })))
+}
+const captioned = await run('captions', show(captions), taught.loss, speaking)
+const weights = await run('questions', show(questions(6)), taught.loss, captioned)
 await done(save(`${folder}/model`, { dtype: 'F16' })({ ...model, weights }))
 process.exit(0)

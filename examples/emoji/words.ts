@@ -3,8 +3,12 @@
  * is used is a piece of its own, the ending of a plural and digits stand alone, and anything else falls apart into letters. As Llama's, it
  * puts a space before every text, so that a word is the same piece at its beginning.
  */
+import { either as E, function as F } from 'fp-ts'
+import type { SluiceError } from '../../lib/errors.ts'
 import { questionWords } from '../../models/scenes/index.ts'
 import type { SheetIndex } from '../../models/scenes/index.ts'
+import { readChatTokenizer, readTokenizer, type ChatTokenizer } from '../../models/text/index.ts'
+import { small } from './parts.ts'
 
 /** The letters that bytes are written as: the printable ones as they are, a space as Ġ, a line's end as Ċ. GPT-2's table. */
 const letters = [...Array.from({ length: 94 }, (_, i) => String.fromCharCode(33 + i)), 'Ġ', 'Ċ']
@@ -89,3 +93,10 @@ export const tokenizerConfig = {
   tokenizer_class: 'PreTrainedTokenizerFast',
   clean_up_tokenization_spaces: false,
 }
+
+/** The tokenizer of both files. */
+export const chatTokenizer = (index: SheetIndex): E.Either<SluiceError, ChatTokenizer> =>
+  F.pipe(
+    readTokenizer(JSON.stringify(tokenizerFile(index)), 'tokenizer.json', small.llm.vocabulary),
+    E.flatMap(words => readChatTokenizer(words, JSON.stringify(tokenizerConfig), 'tokenizer_config.json')),
+  )
