@@ -18,15 +18,11 @@ import {
 
 /** Training has 1 and 2. */
 const seed = 2026
-const chosen = [
-  { k: 0, split: 'test-pairs' },
-  { k: 1, split: 'test-pairs' },
-  { k: 2, split: 'test-style' },
-  { k: 3, split: 'test-style' },
-] as const
+const scenesPerSplit = 2
 const questionsPerScene = 5
 
-export type ShownSplit = (typeof chosen)[number]['split']
+export const splitsShown = ['test-pairs', 'test-style'] as const
+export type ShownSplit = (typeof splitsShown)[number]
 /** What is new to the model in scenes of a split. */
 export const newIn: Readonly<Record<ShownSplit, string>> = {
   'test-pairs': 'things together that never met in training',
@@ -57,7 +53,8 @@ export const freshScenes = async (world: World): Promise<readonly FreshScene[]> 
   const asked = new Map<Family, number>()
   const times = ({ family }: SceneQuestion): number => asked.get(family) ?? 0
   const scenes: FreshScene[] = []
-  for (const { k, split } of chosen) {
+  for (const split of splitsShown.flatMap(split => Array.from({ length: scenesPerSplit }, () => split))) {
+    const k = scenes.length
     const scene = sceneOf(world, splits[split], seed, k)
     const all = questionsOf(scene, world.index, seed, k)
     const questions = all
