@@ -7,6 +7,7 @@ import { createRequire } from 'node:module'
 import { runSafely, subcommands } from 'cmd-ts'
 import { either as E } from 'fp-ts'
 import type { Door } from '../lib/index.ts'
+import { ablate } from './ablate.ts'
 import { ask, profile } from './ask.ts'
 import { check } from './check.ts'
 import { doctor } from './doctor.ts'
@@ -21,7 +22,7 @@ const sluice = subcommands({
   name: 'sluice',
   version,
   description: 'Multimodal models as typed expressions, compiled to WGSL',
-  cmds: { ask, train, describe, graph, wgsl, profile, doctor, tune: tuning, check },
+  cmds: { ask, train, ablate, describe, graph, wgsl, profile, doctor, tune: tuning, check },
   examples: [],
 })
 

@@ -90,6 +90,8 @@ export { owlBoxHead, owlClassHead, owlObjectnessHead, type Scored } from './owl-
 export { describeLoaded, load, type LoadedMgLlava, type Unused } from './load/load.ts'
 export { loadLlama, type LoadedLlama } from './load/llama.ts'
 export { save, type SaveOptions } from './load/save.ts'
+export { variantOf, type VariantOptions } from './load/variant.ts'
+export { rewiringCodec, rewiringFields, type Rewiring } from './load/wiring.ts'
 export {
   ask,
   byReference,

@@ -74,5 +74,7 @@ export const interval = ({ right, asked }: Score): readonly [low: number, high: 
   const share = right / asked
   const middle = share + z ** 2 / (2 * asked)
   const half = z * Math.sqrt((share * (1 - share)) / asked + z ** 2 / (4 * asked ** 2))
-  return [(middle - half) / (1 + z ** 2 / asked), (middle + half) / (1 + z ** 2 / asked)]
+  const whole = 1 + z ** 2 / asked
+  // rounding alone leads out of a share
+  return [Math.max(0, (middle - half) / whole), Math.min(1, (middle + half) / whole)]
 }

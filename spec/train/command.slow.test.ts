@@ -1,39 +1,15 @@
 /** `sluice train`: both stages from a JSON file, Ctrl-C in the middle, and the same command again. */
-import { spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { expect, it } from 'vitest'
 import { goldenRoots } from '../golden/where.ts'
+import { sluice } from './sluice-command.ts'
 
-const root = fileURLToPath(new URL('../..', import.meta.url))
 const golden = goldenRoots('training/two-stage')
   .map(folder => join(folder, 'vicuna'))
   .find(existsSync)
 
-interface Ended {
-  readonly code: number | null
-  readonly said: string
-}
-const sluice = (args: readonly string[], interruptWhen?: () => boolean): Promise<Ended> =>
-  new Promise(resolve => {
-    const file = join(root, 'bin/sluice.ts')
-    const child = spawn(process.execPath, ['--import', 'tsx', '--conditions=sluice-source', file, ...args], {
-      cwd: root,
-    })
-    let said = ''
-    for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (said += chunk.toString()))
-    const watch = setInterval(() => {
-      if (interruptWhen?.() !== true) return
-      clearInterval(watch)
-      child.kill('SIGINT')
-    }, 20)
-    child.on('exit', code => {
-      clearInterval(watch)
-      resolve({ code, said })
-    })
-  })
 const configFor = (out: string) => {
   const files = { conversations: join(golden!, 'train.json'), images: join(golden!, 'images') }
   const shared = { ...files, boxes: join(golden!, 'boxes.json'), max_length: 256, clip: 1, batch: 3, epochs: 3 }
