@@ -51,4 +51,5 @@ export const platform: Platform = {
   tuningFile: () => undefined,
   note: () => undefined,
   availableMemory: () => undefined,
+  collect: () => undefined,
 }

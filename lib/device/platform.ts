@@ -34,4 +34,6 @@ export interface Platform {
   readonly note: (text: string) => void
   /** Bytes that the host can still give to a driver in software; undefined where the place does not say. */
   readonly availableMemory: () => number | undefined
+  /** Collects what nobody holds any more, where the place lets itself be asked. */
+  readonly collect: () => void
 }

@@ -10,6 +10,7 @@ import type { BufferPlan, Pass } from '../compile/pass.ts'
 import type { SluiceError } from '../errors.ts'
 import type { Bindings } from '../interpret/bind.ts'
 import type { Device } from './device.ts'
+import { dropGroups } from './dropped.ts'
 import type { Pipeline } from './pipelines.ts'
 import { stepsOf, writeWords, type Step } from './steps.ts'
 
@@ -131,9 +132,10 @@ export const runMemory = (
     return pool < 0 ? own.get(buffer) : pools[pool]!
   }
   const forget = (key: string): void => {
-    const words = ready.get(key)?.words
+    const { words, steps = [] } = ready.get(key) ?? {}
     if (words !== undefined) device.free(words)
     ready.delete(key)
+    dropGroups(steps.length)
   }
   const dispose = (): void => {
     for (const key of [...ready.keys()]) forget(key)

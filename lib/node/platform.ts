@@ -2,6 +2,8 @@
 import { taskEither as TE } from 'fp-ts'
 import { availableParallelism, freemem, homedir } from 'node:os'
 import { join } from 'node:path'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import type { Platform } from '../device/platform.ts'
 import { findGpu } from './adapter.ts'
 import { appendText, nodeFiles, writeInFolder } from './files.ts'
@@ -18,6 +20,16 @@ const tuningFile = (adapter: string): string | undefined => {
   )
 }
 
+let collector: (() => void) | undefined
+/** V8's own collector, which Node shows to who asks for it, also while it runs. */
+const collect = (): void => {
+  if (collector === undefined) {
+    setFlagsFromString('--expose-gc')
+    collector = runInNewContext('gc') as () => void
+  }
+  collector()
+}
+
 export const platform: Platform = {
   name: 'node',
   findAdapter: TE.map(({ adapter, tried }: { adapter: GPUAdapter; tried: readonly string[] }) => ({ adapter, tried }))(
@@ -32,4 +44,5 @@ export const platform: Platform = {
   note: text => void process.stderr.write(`${text}\n`),
   // newer than the oldest Node that Sluice runs on, and aware of containers
   availableMemory: () => (process as { readonly availableMemory?: () => number }).availableMemory?.() ?? freemem(),
+  collect,
 }
