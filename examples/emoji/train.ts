@@ -33,13 +33,13 @@ const stages = {
   detail: { count: 4500, rate: 5e-3, trainable: ['visual', 'things', 'digits'] },
   tokens: { count: 800, rate: 2e-3, trainable: ['vision_model', 'tokens'] },
   drills: { count: 2000, rate: 1e-3, trainable: ['told', 'llm'] },
-  language: { count: 2500, rate: 1e-3, trainable: ['told', 'llm'] },
-  captions: { count: 600, rate: 1e-3, trainable: ['projector', 'bbox_projector', 'fuse_module'] },
-  questions: { count: 800, rate: 1e-3, trainable: ['projector', 'bbox_projector', 'fuse_module', 'llm'] },
+  language: { count: 1500, rate: 1e-3, trainable: ['told', 'llm'] },
+  captions: { count: 400, rate: 1e-3, trainable: ['projector', 'bbox_projector', 'fuse_module'] },
+  questions: { count: 600, rate: 1e-3, trainable: ['projector', 'bbox_projector', 'fuse_module', 'llm'] },
 } as const
 type Stage = keyof typeof stages
-/** Scenes that all but the towers learn from, again and again. */
-const sceneCount = Math.max(16, shorter(4000))
+/** Scenes that are told to the language model, and that the towers look at: they are learned from again and again. */
+const [toldCount, shownCount] = [Math.max(16, shorter(4000)), Math.max(16, shorter(3000))]
 
 const report =
   (stage: Stage) =>
@@ -79,7 +79,7 @@ const tokenizer = await done(TE.fromEither(chatTokenizer(world.index)))
 // stage 0: what the parts of the original come with
 const seeing = await run('detail', k => detailBatch(world, seed, k), detailLoss(world), start)
 const towers = await run('tokens', k => tokensBatch(world, seed, k), tokensLoss(world), seeing)
-const told = batchOf(world, toldScenes(world, seed + 1, sceneCount), seed + 1)
+const told = batchOf(world, toldScenes(world, seed + 1, toldCount), seed + 1)
 const reading = language()
 const tell = (lesson: Lesson) => {
   const scenes = told(lesson, 16)
@@ -101,7 +101,7 @@ const looked = (count: number): void => {
 }
 const seen = batchOf(
   world,
-  await done(lookAtScenes(world, opened, looked)(splits.train, seed + 1, sceneCount)),
+  await done(lookAtScenes(world, opened, looked)(splits.train, seed + 1, shownCount)),
   seed + 1,
 )
 opened.dispose()

@@ -1,0 +1,90 @@
+/**
+ * `npm run exam:emoji -- [folder] [scenes]`: how well the small MG-LLaVA in a folder answers about scenes that it never saw, by family of
+ * questions, beside who always gives the commonest answer and a language model that learned from the questions alone. Prints a table
+ * in Markdown and writes exam.json into the folder.
+ */
+import { either as E } from 'fp-ts'
+import { writeFileSync } from 'node:fs'
+import { batches, cosine, train, type Door } from '../../lib/index.ts'
+import {
+  interval,
+  learningFromTexts,
+  learningFromViews,
+  openExam,
+  openTowers,
+  viewsAsked,
+} from '../../models/learning/index.ts'
+import { load } from '../../models/index.ts'
+import { splits, type Family, type SplitName } from '../../models/scenes/index.ts'
+import { adamW } from '../../ops/index.ts'
+import { examine, overall, scoresOf, withoutLooking, type Marked } from './exam.ts'
+import { initialWeights } from './folder.ts'
+import { toldScenes } from './language.ts'
+import { batchOf, conversation, lookAtScenes, questions } from './lessons.ts'
+import { small } from './parts.ts'
+import { readWorld } from './scenes.ts'
+
+const [folder = 'examples/data/emoji-mg-llava', scenes = '200'] = process.argv.slice(2)
+/** of the scenes that are asked about; training used 1 and 2 */
+const seed = 2026
+/** steps of the model that reads questions and sees nothing */
+const blindSteps = 300
+const done = async <A>(door: Door<A>): Promise<A> => {
+  const result = await door()
+  if (E.isRight(result)) return result.right
+  console.error(result.left.message)
+  process.exit(1)
+}
+
+const world = await readWorld()
+const { tokenizer, weights } = await done(load(folder))
+const [taught, reading] = [learningFromViews(small), learningFromTexts(small)]
+
+const told = batchOf(world, toldScenes(world, 2, 1000), 2)(questions(4), 16)
+const texts = batches(blindSteps, k => reading.feeds(told(k).map(({ turns }) => conversation(tokenizer, turns))))
+const learn = train({ trainable: ['llm'], optimizer: adamW({ lr: cosine(1e-3, { warmup: 0.1 }) }), clip: 1, seed })
+const blind = await done(learn(texts)({ loss: reading.loss, weights: initialWeights(seed) }))
+
+const towers = await done(openTowers(small, viewsAsked(taught), { weights }))
+const exam = await done(openExam(taught, { weights }))
+const blindExam = await done(openExam(reading, { weights: blind.weights }))
+
+const percent = (share: number): string => `${(100 * share).toFixed(1)}`
+const share = (marked: readonly Marked[]): string => {
+  const { right, asked } = overall(scoresOf(marked))
+  return percent(right / asked)
+}
+const found: Partial<Record<SplitName, unknown>> = {}
+for (const name of ['test-pairs', 'test-style', 'test-both'] as const) {
+  const kept = await done(lookAtScenes(world, towers)(splits[name], seed, Number(scenes)))
+  const marked = await done(examine(world, tokenizer, exam)(kept, seed))
+  const unseeing = await done(examine(world, tokenizer, blindExam)(kept, seed))
+  const commonest = withoutLooking(world, marked, 1)
+  const [low, high] = interval(overall(scoresOf(marked)))
+  console.log(`\n${name}: ${marked.length} questions about ${kept.length} scenes\n`)
+  console.log(
+    '| family | asked | right, % | commonest answer, % | questions alone, % |\n| --- | ---: | ---: | ---: | ---: |',
+  )
+  const families = [...scoresOf(marked).keys()].sort()
+  const of = (family: Family, all: readonly Marked[]): string => share(all.filter(m => m.family === family))
+  for (const family of families)
+    console.log(
+      `| ${family} | ${marked.filter(m => m.family === family).length} | ${[marked, commonest, unseeing].map(all => of(family, all)).join(' | ')} |`,
+    )
+  console.log(
+    `| all | ${marked.length} | ${share(marked)} (${percent(low)} to ${percent(high)}) | ${share(commonest)} | ${share(unseeing)} |`,
+  )
+  const scored = (all: readonly Marked[]) => ({
+    all: overall(scoresOf(all)),
+    families: Object.fromEntries(scoresOf(all)),
+  })
+  found[name] = {
+    scenes: kept.length,
+    interval: [low, high],
+    model: scored(marked),
+    commonest: scored(commonest),
+    questionsAlone: scored(unseeing),
+  }
+}
+writeFileSync(`${folder}/exam.json`, `${JSON.stringify({ seed, ...found }, null, 2)}\n`)
+process.exit(0)
