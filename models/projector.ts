@@ -30,7 +30,8 @@ export const multiHead =
     const third = (k: number, y: AnyTensor): Loose => {
       const part = loosely(slice)({ axis: 0, start: k * width, stop: (k + 1) * width })
       const projected = loosely(einsum)('...s i, o i -> ...s o')(y, part(weight))
-      return splitHeads(heads, width / heads)(add(projected, part(bias)) as Loose)
+      // heads that do not fill the width do not fit its shape
+      return splitHeads(heads, Math.floor(width / heads))(add(projected, part(bias)) as Loose)
     }
     const read = attention()(third(0, queries), third(1, keys), third(2, values))
     return pipe(joinHeads(read as Loose) as Loose, linear('attn.out_proj', width))
