@@ -35,7 +35,9 @@ export const examine =
     const marked: Marked[] = []
     for (const { k, scene, shot } of scenes) {
       const questions = questionsOf(scene, world.index, seed, k)
-      const right = await mark(questions.map(turn => ({ ...conversation(tokenizer, [turn]), shot })))()
+      const seen = await shot()
+      if (E.isLeft(seen)) return seen
+      const right = await mark(questions.map(turn => ({ ...conversation(tokenizer, [turn]), shot: seen.right })))()
       if (E.isLeft(right)) return right
       questions.forEach((question, i) => marked.push({ ...question, right: right.right[i]! }))
     }

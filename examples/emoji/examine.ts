@@ -4,7 +4,9 @@
  * in Markdown and writes exam.json into the folder.
  */
 import { either as E } from 'fp-ts'
-import { writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { batches, cosine, train, type Door } from '../../lib/index.ts'
 import {
   interval,
@@ -19,10 +21,9 @@ import { splits, type Family, type SplitName } from '../../models/scenes/index.t
 import { adamW } from '../../ops/index.ts'
 import { examine, overall, scoresOf, withoutLooking, type Marked } from './exam.ts'
 import { initialWeights } from './folder.ts'
-import { toldScenes } from './language.ts'
-import { batchOf, conversation, lookAtScenes, questions } from './lessons.ts'
+import { batchOf, conversation, keptScenes, questions } from './lessons.ts'
 import { small } from './parts.ts'
-import { readWorld } from './scenes.ts'
+import { composedScenes, readWorld } from './scenes.ts'
 
 const [folder = 'examples/data/emoji-mg-llava', scenes = '200'] = process.argv.slice(2)
 /** of the scenes that are asked about; training used 1 and 2 */
@@ -40,12 +41,15 @@ const world = await readWorld()
 const { tokenizer, weights } = await done(load(folder))
 const [taught, reading] = [learningFromViews(small), learningFromTexts(small)]
 
-const told = batchOf(world, toldScenes(world, 2, 1000), 2)(questions(4), 16)
+const told = batchOf(world, composedScenes(world, splits.train, 2, 1000), 2)(questions(4), 16)
 const texts = batches(blindSteps, k => reading.feeds(told(k).map(({ turns }) => conversation(tokenizer, turns))))
 const learn = train({ trainable: ['llm'], optimizer: adamW({ lr: cosine(1e-3, { warmup: 0.1 }) }), clip: 1, seed })
 const blind = await done(learn(texts)({ loss: reading.loss, weights: initialWeights(seed) }))
 
-const towers = await done(openTowers(small, viewsAsked(taught), { weights }))
+const asked = viewsAsked(taught)
+const look = { asked, towers: openTowers(small, asked, { weights }) }
+const views = mkdtempSync(join(tmpdir(), 'sluice-exam-'))
+process.on('exit', () => rmSync(views, { recursive: true }))
 const exam = await done(openExam(taught, { weights }))
 const blindExam = await done(openExam(reading, { weights: blind.weights }))
 
@@ -56,7 +60,7 @@ const share = (marked: readonly Marked[]): string => {
 }
 const found: Partial<Record<SplitName, unknown>> = {}
 for (const name of ['test-pairs', 'test-style', 'test-both'] as const) {
-  const kept = await done(lookAtScenes(world, towers)(splits[name], seed, Number(scenes)))
+  const kept = await done(keptScenes(world, join(views, name), look)(splits[name], seed, Number(scenes)))
   const marked = await done(examine(world, tokenizer, exam)(kept, seed))
   const unseeing = await done(examine(world, tokenizer, blindExam)(kept, seed))
   const commonest = withoutLooking(world, marked, 1)

@@ -7,25 +7,10 @@ import { boxPositions, positionEncoding } from '../../models/box-positions.ts'
 import { learningFrom, type Learning, type PlacedSample } from '../../models/learning/index.ts'
 import { embed } from '../../models/index.ts'
 import { mlp2 } from '../../models/projector.ts'
-import { sceneOf, splits, type Scene, type World } from '../../models/scenes/index.ts'
 import type { ChatTokenizer } from '../../models/text/index.ts'
 import { add, rearrange, reduce, scale, take } from '../../ops/index.ts'
 import { small } from './parts.ts'
-import { cornersOf, type Corners } from './scenes.ts'
-
-/** A scene that nobody looks at. */
-export interface ToldScene {
-  /** which of its seed */
-  readonly k: number
-  readonly scene: Scene
-  readonly boxes: readonly Corners[]
-}
-/** The first `count` training scenes of a seed. */
-export const toldScenes = (world: World, seed: number, count: number): readonly ToldScene[] =>
-  Array.from({ length: count }, (_told, k) => {
-    const { picture: _picture, ...scene } = sceneOf(world, splits.train, seed, k)
-    return { k, scene, boxes: cornersOf(scene) }
-  })
+import type { ComposedScene } from './scenes.ts'
 
 /** A text, and of each thing in it its word and the digits written on it. */
 export interface ToldSample extends PlacedSample {
@@ -36,7 +21,7 @@ export interface ToldSample extends PlacedSample {
 const [blank, noPlate] = [10, 33]
 export const toldSample = (
   tokenizer: ChatTokenizer,
-  { scene, boxes }: ToldScene,
+  { scene, boxes }: ComposedScene,
 ): Omit<ToldSample, 'ids' | 'labels'> => ({
   shot: { boxes: value([boxes.length, 4], boxes.flat()) },
   words: scene.things.map(({ label }) => tokenizer.encode(label)[0]!),

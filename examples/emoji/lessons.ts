@@ -2,16 +2,18 @@
  * What the whole model learns from: captions in stage 1, questions in stage 2. Every scene is one conversation about one picture. The towers
  * are frozen by then, so they look at each scene once.
  */
-import { either as E } from 'fp-ts'
+import { either as E, taskEither as TE } from 'fp-ts'
 import { value, type Door } from '../../lib/index.ts'
 import {
   encodeTurns,
-  type KeptViews,
+  keepViews,
   type LabelledIds,
-  type OpenTowers,
+  type LookOptions,
   type Sample,
   type Turn,
+  type Unseen,
   type ViewedSample,
+  type ViewsFolder,
 } from '../../models/learning/index.ts'
 import {
   captionOf,
@@ -24,14 +26,11 @@ import {
 } from '../../models/scenes/index.ts'
 import { templates, type ChatTokenizer } from '../../models/text/index.ts'
 import { small } from './parts.ts'
-import { seenScene, type SeenScene } from './scenes.ts'
+import { composedScenes, seenScene, type ComposedScene, type SeenScene } from './scenes.ts'
 
-/** A scene without its pixels: what it consists of, and what the towers gave of it. */
-export interface KeptScene {
-  /** which of its seed */
-  readonly k: number
-  readonly scene: Scene
-  readonly shot: NonNullable<ViewedSample['shot']>
+/** A scene without its pixels, and what the towers gave of it. */
+export interface KeptScene extends ComposedScene {
+  readonly shot: Door<NonNullable<ViewedSample['shot']>>
 }
 /** What the towers are shown of a scene. */
 export const shotOf = ({ low, aux, boxes }: SeenScene): NonNullable<Sample['shot']> => ({
@@ -40,28 +39,19 @@ export const shotOf = ({ low, aux, boxes }: SeenScene): NonNullable<Sample['shot
   boxes: value([boxes.length, 4], boxes.flat()),
 })
 
-/** How many pictures the towers look at together. */
-const together = 8
-/** The first `count` scenes of a seed as the towers see them. `onScenes` is told how many there are so far. Errors: those of running. */
-export const lookAtScenes =
-  (world: World, towers: OpenTowers, onScenes: (count: number) => void = () => undefined) =>
-  (split: Split, seed: number, count: number): Door<readonly KeptScene[]> =>
-  async () => {
-    const kept: KeptScene[] = []
-    while (kept.length < count) {
-      const from = kept.length
-      const seen = Array.from({ length: Math.min(together, count - from) }, (_, i) => {
-        const { scene, ...rest } = seenScene(world, split, seed, from + i)
-        return { k: from + i, scene, shot: shotOf({ scene, ...rest }) }
-      })
-      const views = await towers.look(seen.map(({ shot }) => ({ ids: [], labels: [], shot })))()
-      if (E.isLeft(views)) return views
-      seen.forEach(({ k, scene, shot }, i) =>
-        kept.push({ k, scene, shot: { boxes: shot.boxes!, views: views.right[i] as KeptViews } }),
-      )
-      onScenes(kept.length)
-    }
-    return E.right(kept)
+/** The first `count` scenes of a seed, with what towers give of them kept in a folder. Errors: those of keepViews. */
+export const keptScenes =
+  (world: World, folder: string, options: LookOptions) =>
+  (split: Split, seed: number, count: number): Door<readonly KeptScene[]> => {
+    const keyOf = (k: number): string => `${seed}/${k}`
+    const pictures = Array.from({ length: count }, (_, k): Unseen => {
+      const open: Unseen['open'] = async () =>
+        E.right({ ids: [], labels: [], shot: shotOf(seenScene(world, split, seed, k)) })
+      return { key: keyOf(k), open }
+    })
+    return TE.map(({ shotOf: kept }: ViewsFolder) =>
+      composedScenes(world, split, seed, count).map(told => ({ ...told, shot: kept(keyOf(told.k), options.asked) })),
+    )(keepViews(folder, options)(pictures))
   }
 
 /** A conversation about a picture, which stands before its first question, as ids. */

@@ -68,3 +68,17 @@ export const seenScene = (world: World, split: Split, seed: number, k: number): 
   const { picture, ...scene } = sceneOf(world, split, seed, k)
   return { ...views(picture), scene, boxes: cornersOf(scene) }
 }
+
+/** A scene that nobody looks at. */
+export interface ComposedScene {
+  /** which of its seed */
+  readonly k: number
+  readonly scene: Scene
+  readonly boxes: readonly Corners[]
+}
+/** The first `count` scenes of a seed, without their pixels. */
+export const composedScenes = (world: World, split: Split, seed: number, count: number): readonly ComposedScene[] =>
+  Array.from({ length: count }, (_none, k) => {
+    const { picture: _picture, ...scene } = sceneOf(world, split, seed, k)
+    return { k, scene, boxes: cornersOf(scene) }
+  })

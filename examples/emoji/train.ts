@@ -7,14 +7,14 @@ import { either as E, taskEither as TE } from 'fp-ts'
 import { batches, cosine, train, type Door, type Feeds, type Learner, type TrainReport } from '../../lib/index.ts'
 import type { TensorEntry } from '../../lib/weights/tensor-file.ts'
 import { load, save } from '../../models/index.ts'
-import { learningFromViews, openTowers, viewsAsked } from '../../models/learning/index.ts'
+import { learningFromViews, openTowers, viewsAsked, type ViewedSample } from '../../models/learning/index.ts'
 import { splits } from '../../models/scenes/index.ts'
 import { adamW } from '../../ops/index.ts'
 import { initialWeights, writeFolder } from './folder.ts'
-import { language, toldSample, toldScenes } from './language.ts'
-import { batchOf, captions, conversation, drills, lookAtScenes, questions, type Lesson } from './lessons.ts'
+import { language, toldSample } from './language.ts'
+import { batchOf, captions, conversation, drills, keptScenes, questions, type Lesson } from './lessons.ts'
 import { small } from './parts.ts'
-import { readWorld } from './scenes.ts'
+import { composedScenes, readWorld } from './scenes.ts'
 import { detailBatch, detailLoss, tokensBatch, tokensLoss } from './towers.ts'
 import { chatTokenizer } from './words.ts'
 
@@ -54,7 +54,7 @@ type Weights = ReadonlyMap<string, TensorEntry>
 /** Weights after a stage; those that are only learned with are thrown away. */
 const run = async (
   stage: Stage,
-  data: (k: number) => Feeds,
+  data: (k: number) => Feeds | Promise<Feeds>,
   loss: Learner['loss'],
   weights: Weights,
 ): Promise<Weights> => {
@@ -79,7 +79,7 @@ const tokenizer = await done(TE.fromEither(chatTokenizer(world.index)))
 // stage 0: what the parts of the original come with
 const seeing = await run('detail', k => detailBatch(world, seed, k), detailLoss(world), start)
 const towers = await run('tokens', k => tokensBatch(world, seed, k), tokensLoss(world), seeing)
-const told = batchOf(world, toldScenes(world, seed + 1, toldCount), seed + 1)
+const told = batchOf(world, composedScenes(world, splits.train, seed + 1, toldCount), seed + 1)
 const reading = language()
 const tell = (lesson: Lesson) => {
   const scenes = told(lesson, 16)
@@ -95,20 +95,23 @@ const speaking = await run('language', tell(questions(4)), reading.loss, drilled
 await done(writeFolder(`${folder}/start`, world.index, speaking))
 const model = await done(load(`${folder}/start`))
 const taught = learningFromViews(small)
-const opened = await done(openTowers(small, viewsAsked(taught), { weights: speaking }))
+const asked = viewsAsked(taught)
 const looked = (count: number): void => {
   if (count % 400 === 0) console.log(`looked at ${count} scenes`)
 }
+const look = { asked, towers: openTowers(small, asked, { weights: towers }), onPictures: looked }
 const seen = batchOf(
   world,
-  await done(lookAtScenes(world, opened, looked)(splits.train, seed + 1, shownCount)),
+  await done(keptScenes(world, `${folder}/views`, look)(splits.train, seed + 1, shownCount)),
   seed + 1,
 )
-opened.dispose()
 const show = (lesson: Lesson) => {
   const scenes = seen(lesson, 8)
-  return (k: number): Feeds =>
-    taught.feeds(scenes(k).map(({ turns, shot }) => ({ ...conversation(tokenizer, turns), shot })))
+  return async (k: number): Promise<Feeds> => {
+    const samples: ViewedSample[] = []
+    for (const { turns, shot } of scenes(k)) samples.push({ ...conversation(tokenizer, turns), shot: await done(shot) })
+    return taught.feeds(samples)
+  }
 }
 const captioned = await run('captions', show(captions), taught.loss, speaking)
 const weights = await run('questions', show(questions(6)), taught.loss, captioned)
