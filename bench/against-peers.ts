@@ -4,11 +4,12 @@
  *
  *   npx tsx --conditions=sluice-source bench/against-peers.ts [--quick] [--work matmul,attn] [--peers raw-wgsl,jax-webgpu]
  */
-import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { mkdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { figure, ratio } from './measure.ts'
+import { peersFolder } from './peers.ts'
 import { WORKLOADS, type Workload } from './peers/lib/data.mjs'
 import { emit, progress, type Table } from './report.ts'
 
@@ -16,7 +17,7 @@ const { values: chosen } = parseArgs({
   options: { quick: { type: 'boolean' }, work: { type: 'string' }, peers: { type: 'string' } },
 })
 const quick = chosen.quick === true
-const folder = fileURLToPath(new URL('./peers/', import.meta.url))
+const folder = peersFolder()
 const results = fileURLToPath(new URL('./out/peers.json', import.meta.url))
 
 /** Goals for time / raw-wgsl; for training for time / jax-webgpu, since there is no hand-written one. */
@@ -43,11 +44,6 @@ interface Row {
   readonly maxRelErr: number
 }
 
-if (!existsSync(`${folder}node_modules`)) {
-  progress('installing the peers')
-  const arguments_ = ['install', '--ignore-scripts', '--no-audit', '--no-fund']
-  if (spawnSync('npm', arguments_, { cwd: folder, stdio: 'inherit' }).status !== 0) process.exit(1)
-}
 mkdirSync(new URL('./out/', import.meta.url), { recursive: true })
 
 const measure = (work: Workload): Promise<readonly Row[]> =>

@@ -1,5 +1,5 @@
 /**
- * What a bench found, as data: a section with tables and pictures. A bench prints its sections; `npm run bench` runs all benches, asks
+ * What a bench found, as data: a section with tables and pictures. A bench prints its sections as Markdown; `npm run bench` runs all benches, asks
  * each for its sections through a file, and puts them on one page of HTML that needs nothing else.
  */
 import { writeFileSync } from 'node:fs'
@@ -29,17 +29,16 @@ export interface Printed {
 }
 
 const isNumber = (cell: string): boolean => /^[-–]?[\d.]/.test(cell)
-/** A table for a terminal; columns of numbers are flush right. */
+/** A table as Markdown that is read as well in a terminal; columns of numbers are flush right. */
 export const textOf = ({ caption, head, rows }: Table): string => {
   const lines = [head, ...rows]
-  const widths = head.map((_, k) => Math.max(...lines.map(line => (line[k] ?? '').length)))
   const right = head.map((_, k) => rows.some(row => isNumber(row[k] ?? '')) && k > 0)
-  const line = (cells: readonly string[]): string =>
-    widths
-      .map((width, k) => (right[k] === true ? (cells[k] ?? '').padStart(width) : (cells[k] ?? '').padEnd(width)))
-      .join('  ')
-      .trimEnd()
-  return [caption, ...lines.map(line)].join('\n')
+  const widths = head.map((_, k) => Math.max(3, ...lines.map(line => (line[k] ?? '').length)))
+  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`
+  const padded = (cells: readonly string[]): string =>
+    line(widths.map((width, k) => (cells[k] ?? '')[right[k] === true ? 'padStart' : 'padEnd'](width)))
+  const rule = line(widths.map((width, k) => (right[k] === true ? `${'-'.repeat(width - 1)}:` : '-'.repeat(width))))
+  return [`${caption}:`, '', padded(head), rule, ...rows.map(padded)].join('\n')
 }
 
 /** Where `npm run bench` wants a section to be left. */
@@ -47,7 +46,7 @@ export const sectionFile = 'SLUICE_BENCH_SECTION'
 /** Prints a section, and leaves it for `npm run bench` where that asked. */
 export const emit = (section: Section): void => {
   const { title, says, tables } = section
-  console.log([`## ${title}`, ...says, ...tables.map(table => `\n${textOf(table)}`)].join('\n'))
+  console.log([`## ${title}`, ...says, ...tables.map(textOf)].join('\n\n'))
   const file = process.env[sectionFile]
   if (file !== undefined) writeFileSync(file, JSON.stringify(section))
 }

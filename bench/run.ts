@@ -32,6 +32,7 @@ const benches: readonly Bench[] = [
   },
   { file: 'decode.ts', title: 'A small language model', quick: ['50'] },
   { file: 'vision.ts', title: 'The vision half beside PyTorch', quick: ['--quick'] },
+  { file: 'training.ts', title: 'A step of training', quick: ['--quick'] },
 ]
 
 const nameOf = ({ file }: Bench): string => basename(file, '.ts')

@@ -4,11 +4,10 @@
  *
  *   SLUICE_PYTHON=python-with-torch npx tsx --conditions=sluice-source bench/vision.ts [--quick]
  */
-import { spawn } from 'node:child_process'
-import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { compile, count, sharedDevice } from 'sluice'
 import { fullVision } from '../spec/golden/adapters/vision-full.ts'
+import { contestant, noTorch, python } from './contestant.ts'
 import { figure, median, opened, ratio } from './measure.ts'
 import { emit, progress } from './report.ts'
 
@@ -17,33 +16,11 @@ const here = (path: string): string => fileURLToPath(new URL(path, import.meta.u
 const folder = here('../spec/full/phi-3-width')
 
 interface Answer {
-  readonly version?: string
-  readonly seconds?: number
-  readonly processor?: number
-  readonly worst?: number
+  readonly seconds: number
+  readonly processor: number
+  readonly worst: number
 }
-/** PyTorch in a process of its own: every line that is sent makes it run once. */
-const torch = () => {
-  const child = spawn(process.env.SLUICE_PYTHON ?? 'python3', [here('vision_torch.py'), folder], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  })
-  const lines = createInterface(child.stdout)[Symbol.asyncIterator]()
-  const next = async (): Promise<Answer> => {
-    const { value, done } = await lines.next()
-    if (done === true) throw new Error('PyTorch is not there: name a python that has it in SLUICE_PYTHON')
-    return JSON.parse(value as string) as Answer
-  }
-  return {
-    ready: next(),
-    run: (): Promise<Answer> => {
-      child.stdin.write('\n')
-      return next()
-    },
-    end: () => child.stdin.end(),
-  }
-}
-
-const peer = torch()
+const peer = contestant<{ readonly version: string }, Answer>([python, here('vision_torch.py'), folder], noTorch)
 const { version } = await peer.ready
 progress(`PyTorch ${version} has its weights`)
 const { results, feeds, sizes, weights } = fullVision(folder)
@@ -59,9 +36,9 @@ interface Times {
 const theirs: Times[] = []
 const ours: Times[] = []
 for (let round = 0; round < rounds; round++) {
-  const { seconds, processor, worst: off } = await peer.run()
-  worst.push(off!)
-  theirs.push({ clock: seconds!, processor: processor! })
+  const { seconds, processor, worst: off } = await peer.turn()
+  worst.push(off)
+  theirs.push({ clock: seconds, processor })
   const [start, busy] = [performance.now(), process.cpuUsage()]
   await opened(program.run(feeds))
   const { user, system } = process.cpuUsage(busy)

@@ -14,6 +14,8 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
+from torch_parts import layers, read
+
 torch.set_num_threads(2)
 FOLDER = Path(sys.argv[1])
 CASE = json.loads((FOLDER / 'case.json').read_text())
@@ -40,6 +42,8 @@ def formula(name, shape, center, scale):
 
 
 W = {w['name']: formula(w['name'], w['shape'], w['center'], w['scale']) for w in json.loads((FOLDER / 'weights.json').read_text())}
+L = layers(W)
+linear, norm, conv, convnext = L.linear, L.norm, L.conv, L.convnext
 
 
 def picture(size):
@@ -49,18 +53,6 @@ def picture(size):
     pixels = ramp + tile + (hash_bits(SALT + 'picture', 3 * size * size) >> np.uint32(26)).reshape(3, size, size)
     mean, std = (np.array(v, dtype=np.float32)[:, None, None] for v in ([0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711]))
     return torch.from_numpy(((pixels * (1 / 255)).astype(np.float32) - mean) / std)[None]
-
-
-def linear(x, name):
-    return F.linear(x, W[f'{name}.weight'], W[f'{name}.bias'])
-
-
-def norm(x, name, eps):
-    return F.layer_norm(x, x.shape[-1:], W[f'{name}.weight'], W[f'{name}.bias'], eps)
-
-
-def conv(x, name, **options):
-    return F.conv2d(x, W[f'{name}.weight'], W.get(f'{name}.bias'), **options)
 
 
 def clip(image):
@@ -78,25 +70,6 @@ def clip(image):
         y = linear(norm(x, q + 'layer_norm2', 1e-5), q + 'mlp.fc1')
         x = x + linear(y * torch.sigmoid(1.702 * y), q + 'mlp.fc2')
     return x[:, 1:]
-
-
-def convnext(image):
-    p = 'visual.trunk.'
-    last = lambda x: x.permute(0, 2, 3, 1)
-    first = lambda x: x.permute(0, 3, 1, 2)
-    x = first(norm(last(conv(image, p + 'stem.0', stride=4)), p + 'stem.1', 1e-6))
-    maps = []
-    for s, depth in enumerate(CASE['convnext']['depths']):
-        q = f'{p}stages.{s}.'
-        if s > 0:
-            x = conv(first(norm(last(x), q + 'downsample.0', 1e-6)), q + 'downsample.1', stride=2)
-        for b in range(depth):
-            r = f'{q}blocks.{b}.'
-            y = norm(last(conv(x, r + 'conv_dw', padding=3, groups=x.shape[1])), r + 'norm', 1e-6)
-            y = linear(F.gelu(linear(y, r + 'mlp.fc1')), r + 'mlp.fc2')
-            x = x + first(y * W[r + 'gamma'])
-        maps.append(x)
-    return maps
 
 
 def taps(low, high, length, bins=56):
@@ -127,7 +100,7 @@ def pool(maps):
 
 
 def flow(aux, low):
-    tokens, maps = clip(low), convnext(aux)
+    tokens, maps = clip(low), convnext(aux, CASE['convnext']['depths'])
     f = 'fuse_module.'
     side = maps[3].shape[-1]
     high = conv(F.gelu(conv(maps[3], f + 'slow_conv')), f + 'slow_proj').flatten(2).transpose(1, 2)
@@ -138,25 +111,17 @@ def flow(aux, low):
     return {'tokens': mlp(fast + gate * high, 'projector'), 'box_tokens': mlp(pool(maps), 'bbox_projector')}
 
 
-def golden():
-    raw = (FOLDER / 'outputs.safetensors').read_bytes()
-    size = int.from_bytes(raw[:8], 'little')
-    header = json.loads(raw[8 : 8 + size])
-    kinds = {'F32': np.float32, 'I32': np.int32, 'U8': np.uint8}
-    return {k: np.frombuffer(raw[8 + size + v['data_offsets'][0] : 8 + size + v['data_offsets'][1]], kinds[v['dtype']]) for k, v in header.items() if k != '__metadata__'}
-
-
 def worst(got):
     most = 0.0
     for name, x in got.items():
         x = x.numpy().ravel()
         index = WANTED.get(f'{name}.index', np.arange(x.size))
-        wanted = WANTED.get(f'{name}.value', WANTED.get(name))
+        wanted = WANTED.get(f'{name}.value', WANTED.get(name)).ravel()
         most = max(most, float(np.abs(x[index] - wanted).max()) / (20 * CASE['tensors'][name]['float32_difference']['max']))
     return most
 
 
-WANTED = golden()
+WANTED = read(FOLDER / 'outputs.safetensors')
 AUX = picture(CASE['tensors']['pixel_values_aux']['shape'][-1])
 LOW = F.interpolate(AUX, size=CASE['clip']['image_size'], mode='bilinear', align_corners=False)
 print(json.dumps({'ready': True, 'version': torch.__version__}), flush=True)

@@ -31,7 +31,8 @@ const unlabelled = -100
 /** a place that a number does not fill */
 const blank = 10
 
-const classifier = (name: string, classes: number) =>
+/** A head that reads features [..., width] as classes. */
+export const classifier = (name: string, classes: number) =>
   scope(name, (x: Loose): Loose => {
     const hidden = pipe(x, layerNorm('norm'), linear('fc1', 256), gelu)
     return linear('fc2', classes)(hidden) as Loose

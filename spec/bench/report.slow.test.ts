@@ -84,8 +84,9 @@ const section: Section = {
 }
 
 describe('report', () => {
-  it('prints tables with numbers flush right', () => {
-    expect(textOf(section.tables[0]!)).toBe('Times\nop         ms\nadd       1.5\nmultiply   12')
+  it('prints tables as Markdown, with numbers flush right', () => {
+    const lines = ['| op       |  ms |', '| -------- | --: |', '| add      | 1.5 |', '| multiply |  12 |']
+    expect(textOf(section.tables[0]!)).toBe(['Times:', '', ...lines].join('\n'))
   })
   it('writes a page with everything in it, escaped', () => {
     const { document } = parseHTML(

@@ -2,6 +2,7 @@ import '../lib/gpu.mjs'
 import * as tf from '@tensorflow/tfjs'
 import '@tensorflow/tfjs-backend-webgpu'
 import { make } from './tfjs-common.mjs'
+export { tf }
 export const info = { device: 'WebGPU (Dawn)', pkg: '@tensorflow/tfjs-backend-webgpu', gelu: 'erf' }
 export const init = async () => {
   if (!(await tf.setBackend('webgpu'))) throw new Error('setBackend failed')
