@@ -25,7 +25,7 @@ const hue = (label: string): number => [...label].reduce((sum, letter) => (sum *
 /** A picture with its boxes as SVG, the picture within; `says` is for those who do not see it. */
 export const boxedPicture = ({ bytes, type, width, height, boxes }: BoxedPicture, says: string): string => {
   const marks = boxes.map(({ corners: [left = 0, top = 0, right = 0, bottom = 0], label }) => {
-    const colour = `hsl(${hue(label)} 90% 70%)`
+    const colour = `hsl(${hue(label)} 90% 60%)`
     const [w, h] = [right - left, bottom - top]
     const box = `<rect x="${left}" y="${top}" width="${w}" height="${h}" fill="none" stroke="${colour}" stroke-width="2"/>`
     const baseline = top > 14 ? top - 4 : bottom + 12
