@@ -64,29 +64,26 @@ export const conversation = (tokenizer: ChatTokenizer, turns: readonly Turn[]): 
 
 /** What is asked about scene k, in one epoch. */
 export type Lesson = (scene: Scene, world: World, epoch: number, k: number) => readonly Turn[]
-/** What is there, from left to right. */
-export const captions: Lesson = scene => [captionOf(scene)]
+const orders = ['from left to right', 'from top to bottom', 'from the smallest to the biggest'] as const
+/** What is there, in one of three orders. */
+export const captions: Lesson = (scene, _, epoch, k) => [captionOf(scene, draws(epoch, k).pick(orders))]
 /** Some of the questions, others in every epoch. */
 export const questions =
   (count: number): Lesson =>
   (scene, { index }, epoch, k) =>
     questionsOf(scene, index, epoch, k).slice(0, count)
-/** What a language model has to find in objects before it can answer: their order in one of three ways, or whether some things are there. */
+/**
+ * What a language model has to find in objects before it can answer: whether things are there, and their order in three ways. Nothing that
+ * was said before tells whether a thing is there, so that is asked first.
+ */
 export const drills: Lesson = (scene, { index }, epoch, k) => {
   const draw = draws(epoch, k)
-  if (draw.chance(4 / 5)) {
-    const [row, column, size] = [
-      'from left to right',
-      'from top to bottom',
-      'from the smallest to the biggest',
-    ] as const
-    return [captionOf(scene, draw.pick([row, row, column, size]))]
-  }
   const [there, all] = [
     scene.things.map(t => t.label).filter(name => name !== 'number'),
     index.concepts.map(c => c.name),
   ]
-  return Array.from({ length: 5 }, () => existsOf(scene, draw.pick(draw.chance(1 / 2) ? there : all)))
+  const exists = Array.from({ length: 3 }, () => existsOf(scene, draw.pick(draw.chance(1 / 2) ? there : all)))
+  return [...exists, ...draw.shuffled(orders).map(order => captionOf(scene, order))]
 }
 
 /** Batch k of a lesson: so many scenes of these, in another order in every epoch. */

@@ -34,7 +34,7 @@ const stages = {
   tokens: { count: 800, rate: 2e-3, trainable: ['vision_model', 'tokens'] },
   drills: { count: 2000, rate: 1e-3, trainable: ['told', 'llm'] },
   language: { count: 1500, rate: 1e-3, trainable: ['told', 'llm'] },
-  captions: { count: 400, rate: 1e-3, trainable: ['projector', 'bbox_projector', 'fuse_module'] },
+  captions: { count: 400, rate: 2e-3, trainable: ['projector', 'bbox_projector', 'fuse_module'] },
   questions: { count: 600, rate: 1e-3, trainable: ['projector', 'bbox_projector', 'fuse_module', 'llm'] },
 } as const
 type Stage = keyof typeof stages
