@@ -1,5 +1,5 @@
 /** What an ablation found: of every variant how much is answered right, as numbers, as a table, and as a drawing. */
-import { interval, type Turn } from '../models/index.ts'
+import { interval, marksWithoutLooking, type Turn } from '../models/index.ts'
 
 /** One run: whether each question was answered right, in the order of the exam, and what the run took. */
 export interface Result {
@@ -37,16 +37,11 @@ export interface Ablation {
 const mean = (xs: readonly number[]): number => xs.reduce((a, b) => a + b, 0) / xs.length
 const familyOf = ({ family }: Turn): readonly string[] => (family === undefined ? [] : [family])
 
-/** Marks of who always gives the commonest answer of a question's family in training, without looking. */
-export const blindMarks = (training: readonly Turn[], exam: readonly Turn[]): string => {
-  const answers = new Map<string | undefined, Map<string, number>>()
-  for (const { family, answer } of training) {
-    const of = answers.get(family) ?? new Map<string, number>()
-    answers.set(family, of.set(answer, (of.get(answer) ?? 0) + 1))
-  }
-  const commonest = new Map([...answers].map(([family, of]) => [family, [...of].sort(([, a], [, b]) => b - a)[0]![0]]))
-  return exam.map(({ family, answer }) => (commonest.get(family) === answer ? '1' : '0')).join('')
-}
+/** Those of who does not look, as a result has marks. */
+export const blindMarks = (training: readonly Turn[], exam: readonly Turn[]): string =>
+  marksWithoutLooking(training, exam)
+    .map(right => (right ? '1' : '0'))
+    .join('')
 
 /** Half of the 95 % interval of a mean of many. */
 const half = (xs: readonly number[]): number => {

@@ -2,7 +2,7 @@
 import { either as E } from 'fp-ts'
 import type { Door } from '../../lib/index.ts'
 import type { Exam, Score, ViewedSample } from '../../models/learning/index.ts'
-import { questionsOf, sceneOf, splits, type Family, type SceneQuestion, type World } from '../../models/scenes/index.ts'
+import { questionsOf, type Family, type SceneQuestion, type World } from '../../models/scenes/index.ts'
 import type { ChatTokenizer } from '../../models/text/index.ts'
 import { conversation, type KeptScene } from './lessons.ts'
 
@@ -43,21 +43,3 @@ export const examine =
     }
     return E.right(marked)
   }
-
-/** Marks of who always gives the commonest answer of a question's family in so many training scenes, without looking. */
-export const withoutLooking = (
-  world: World,
-  questions: readonly SceneQuestion[],
-  seed: number,
-  count = 600,
-): readonly Marked[] => {
-  const answers = new Map<Family, Map<string, number>>()
-  for (let k = 0; k < count; k++)
-    for (const { family, answer } of questionsOf(sceneOf(world, splits.train, seed, k), world.index, seed, k)) {
-      const of = answers.get(family) ?? new Map<string, number>()
-      answers.set(family, of.set(answer, (of.get(answer) ?? 0) + 1))
-    }
-  const commonest = (family: Family): string | undefined =>
-    [...(answers.get(family) ?? [])].sort(([, a], [, b]) => b - a)[0]?.[0]
-  return questions.map(question => ({ ...question, right: question.answer === commonest(question.family) }))
-}

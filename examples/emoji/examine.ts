@@ -3,23 +3,24 @@
  * questions, beside who always gives the commonest answer and a language model that learned from the questions alone. Prints a table
  * in Markdown and writes exam.json into the folder.
  */
-import { either as E } from 'fp-ts'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { batches, cosine, train, type Door } from '../../lib/index.ts'
+import { batches, cosine, train } from '../../lib/index.ts'
 import {
   interval,
   learningFromTexts,
   learningFromViews,
+  marksWithoutLooking,
   openExam,
   openTowers,
   viewsAsked,
 } from '../../models/learning/index.ts'
 import { load } from '../../models/index.ts'
-import { splits, type Family, type SplitName } from '../../models/scenes/index.ts'
+import { questionsOf, splits, type Family, type SplitName } from '../../models/scenes/index.ts'
 import { adamW } from '../../ops/index.ts'
-import { examine, overall, scoresOf, withoutLooking, type Marked } from './exam.ts'
+import { done } from './done.ts'
+import { examine, overall, scoresOf, type Marked } from './exam.ts'
 import { initialWeights } from './folder.ts'
 import { batchOf, conversation, keptScenes, questions } from './lessons.ts'
 import { small } from './parts.ts'
@@ -30,12 +31,6 @@ const [folder = 'examples/data/emoji-mg-llava', scenes = '200'] = process.argv.s
 const seed = 2026
 /** steps of the model that reads questions and sees nothing */
 const blindSteps = 300
-const done = async <A>(door: Door<A>): Promise<A> => {
-  const result = await door()
-  if (E.isRight(result)) return result.right
-  console.error(result.left.message)
-  process.exit(1)
-}
 
 const world = await readWorld()
 const { tokenizer, weights } = await done(load(folder))
@@ -45,6 +40,10 @@ const told = batchOf(world, composedScenes(world, splits.train, 2, 1000), 2)(que
 const texts = batches(blindSteps, k => reading.feeds(told(k).map(({ turns }) => conversation(tokenizer, turns))))
 const learn = train({ trainable: ['llm'], optimizer: adamW({ lr: cosine(1e-3, { warmup: 0.1 }) }), clip: 1, seed })
 const blind = await done(learn(texts)({ loss: reading.loss, weights: initialWeights(seed) }))
+
+const training = composedScenes(world, splits.train, 1, 600).flatMap(({ scene, k }) =>
+  questionsOf(scene, world.index, 1, k),
+)
 
 const asked = viewsAsked(taught)
 const look = { asked, towers: openTowers(small, asked, { weights }) }
@@ -63,7 +62,8 @@ for (const name of ['test-pairs', 'test-style', 'test-both'] as const) {
   const kept = await done(keptScenes(world, join(views, name), look)(splits[name], seed, Number(scenes)))
   const marked = await done(examine(world, tokenizer, exam)(kept, seed))
   const unseeing = await done(examine(world, tokenizer, blindExam)(kept, seed))
-  const commonest = withoutLooking(world, marked, 1)
+  const guessed = marksWithoutLooking(training, marked)
+  const commonest = marked.map((question, i) => ({ ...question, right: guessed[i]! }))
   const [low, high] = interval(overall(scoresOf(marked)))
   console.log(`\n${name}: ${marked.length} questions about ${kept.length} scenes\n`)
   console.log(

@@ -3,13 +3,14 @@
  * would come with elsewhere (stage 0; the language model reads words in place of objects), then the projectors and the fusion (stage 1, captions), and the language model with them (stage 2,
  * questions). Every run can be stopped and goes on where it was. `share` makes all of them shorter.
  */
-import { either as E, taskEither as TE } from 'fp-ts'
-import { batches, cosine, train, type Door, type Feeds, type Learner, type TrainReport } from '../../lib/index.ts'
+import { taskEither as TE } from 'fp-ts'
+import { batches, cosine, train, type Feeds, type Learner, type TrainReport } from '../../lib/index.ts'
 import type { TensorEntry } from '../../lib/weights/tensor-file.ts'
 import { load, save } from '../../models/index.ts'
 import { learningFromViews, openTowers, viewsAsked, type ViewedSample } from '../../models/learning/index.ts'
 import { splits } from '../../models/scenes/index.ts'
 import { adamW } from '../../ops/index.ts'
+import { done } from './done.ts'
 import { initialWeights, writeFolder } from './folder.ts'
 import { language, toldSample } from './language.ts'
 import { batchOf, captions, conversation, drills, keptScenes, questions, type Lesson } from './lessons.ts'
@@ -21,12 +22,6 @@ import { chatTokenizer } from './words.ts'
 const [folder = 'out/emoji', share = '1'] = process.argv.slice(2)
 const seed = 1
 const shorter = (count: number): number => Math.max(2, Math.round(count * Number(share)))
-const done = async <A>(door: Door<A>): Promise<A> => {
-  const result = await door()
-  if (E.isRight(result)) return result.right
-  console.error(result.left.message)
-  process.exit(1)
-}
 
 /** Stages by name: how long, how fast, and what they train. */
 const stages = {

@@ -6,6 +6,7 @@ import { either as E, taskEither as TE } from 'fp-ts'
 import { interrupted } from '../../lib/errors.ts'
 import { compile, type CompileOptions, type Door, type Program, type Value } from '../../lib/index.ts'
 import type { Learning, PlacedSample } from './answers.ts'
+import type { Turn } from './conversation.ts'
 import type { Samples } from './dataset.ts'
 import { unlabelled } from './splicing.ts'
 
@@ -77,4 +78,18 @@ export const interval = ({ right, asked }: Score): readonly [low: number, high: 
   const whole = 1 + z ** 2 / asked
   // rounding alone leads out of a share
   return [Math.max(0, (middle - half) / whole), Math.min(1, (middle + half) / whole)]
+}
+
+/** Whether who always gives the commonest answer of a question's family in training, without looking, is right about each question. */
+export const marksWithoutLooking = (
+  training: readonly Pick<Turn, 'family' | 'answer'>[],
+  exam: readonly Pick<Turn, 'family' | 'answer'>[],
+): readonly boolean[] => {
+  const answers = new Map<string | undefined, Map<string, number>>()
+  for (const { family, answer } of training) {
+    const of = answers.get(family) ?? new Map<string, number>()
+    answers.set(family, of.set(answer, (of.get(answer) ?? 0) + 1))
+  }
+  const commonest = new Map([...answers].map(([family, of]) => [family, [...of].sort(([, a], [, b]) => b - a)[0]![0]]))
+  return exam.map(({ family, answer }) => commonest.get(family) === answer)
 }

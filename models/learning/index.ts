@@ -30,7 +30,7 @@ export {
   type Message,
   type Turn,
 } from './conversation.ts'
-export { interval, markAll, openExam, type Exam, type MarkingOptions, type Score } from './exam.ts'
+export { interval, markAll, marksWithoutLooking, openExam, type Exam, type MarkingOptions, type Score } from './exam.ts'
 export { keepViews, picturesOf, viewedSamples, type LookOptions, type Unseen, type ViewsFolder } from './kept-views.ts'
 export {
   batchesOf,
