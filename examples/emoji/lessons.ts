@@ -17,6 +17,7 @@ import {
 } from '../../models/learning/index.ts'
 import {
   captionOf,
+  captionOrders,
   draws,
   existsOf,
   questionsOf,
@@ -64,9 +65,8 @@ export const conversation = (tokenizer: ChatTokenizer, turns: readonly Turn[]): 
 
 /** What is asked about scene k, in one epoch. */
 export type Lesson = (scene: Scene, world: World, epoch: number, k: number) => readonly Turn[]
-const orders = ['from left to right', 'from top to bottom', 'from the smallest to the biggest'] as const
 /** What is there, in one of three orders. */
-export const captions: Lesson = (scene, _, epoch, k) => [captionOf(scene, draws(epoch, k).pick(orders))]
+export const captions: Lesson = (scene, _, epoch, k) => [captionOf(scene, draws(epoch, k).pick(captionOrders))]
 /** Some of the questions, others in every epoch. */
 export const questions =
   (count: number): Lesson =>
@@ -83,7 +83,7 @@ export const drills: Lesson = (scene, { index }, epoch, k) => {
     index.concepts.map(c => c.name),
   ]
   const exists = Array.from({ length: 3 }, () => existsOf(scene, draw.pick(draw.chance(1 / 2) ? there : all)))
-  return [...exists, ...draw.shuffled(orders).map(order => captionOf(scene, order))]
+  return [...exists, ...draw.shuffled(captionOrders).map(order => captionOf(scene, order))]
 }
 
 /** Batch k of a lesson: so many scenes of these, in another order in every epoch. */

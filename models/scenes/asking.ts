@@ -161,6 +161,7 @@ const orders = {
   'from the smallest to the biggest': ({ box }: Thing) => area(box),
 }
 export type Order = keyof typeof orders
+export const captionOrders = Object.keys(orders) as readonly Order[]
 const inOrder = <T extends Thing>(things: readonly T[], order: Order): readonly T[] =>
   [...things].sort((a, b) => orders[order](a) - orders[order](b))
 const whatIsThere = (order: Order): string => `What do you see ${order}?`
@@ -211,7 +212,7 @@ export const questionWords = ({ concepts }: SheetIndex): readonly string[] => {
     ...Object.values(countedCategories).map(howMany),
     tinyThing,
     whichNumber,
-    ...(Object.keys(orders) as Order[]).map(whatIsThere),
+    ...captionOrders.map(whatIsThere),
     'yes no a and USER ASSISTANT',
   ]
   return [...new Set(sentences.flatMap(sentence => sentence.match(/[A-Za-z]+/g) ?? []))]

@@ -1,6 +1,7 @@
 /** A small world to learn in: emoji scenes with exact boxes and questions, made as they are needed. */
 export {
   captionOf,
+  captionOrders,
   existsOf,
   questionsOf,
   questionWords,

@@ -8,7 +8,7 @@ import { initialWeights } from '../../examples/emoji/folder.ts'
 import { conversation, keptScenes, questions, shotOf, type KeptScene } from '../../examples/emoji/lessons.ts'
 import { small } from '../../examples/emoji/parts.ts'
 import { readWorld, seenScene } from '../../examples/emoji/scenes.ts'
-import { tokenizerConfig, tokenizerFile } from '../../examples/emoji/words.ts'
+import { chatTokenizer } from '../../examples/emoji/words.ts'
 import { compile, type Door } from '../../lib/index.ts'
 import {
   learning,
@@ -21,7 +21,7 @@ import {
   type ViewedSample,
 } from '../../models/learning/index.ts'
 import { splits, type World } from '../../models/scenes/index.ts'
-import { readChatTokenizer, readTokenizer, type ChatTokenizer } from '../../models/text/index.ts'
+import type { ChatTokenizer } from '../../models/text/index.ts'
 import { differs, shareOf } from '../tolerances.ts'
 
 const right = <A>(result: E.Either<unknown, A>): A => {
@@ -41,8 +41,7 @@ let shots: readonly NonNullable<ViewedSample['shot']>[]
 let samples: readonly Sample[]
 beforeAll(async () => {
   world = await readWorld()
-  const words = right(readTokenizer(JSON.stringify(tokenizerFile(world.index)), 'tokenizer.json', small.llm.vocabulary))
-  tokenizer = right(readChatTokenizer(words, JSON.stringify(tokenizerConfig), 'tokenizer_config.json'))
+  tokenizer = right(chatTokenizer(world.index))
   const asked = viewsAsked(taught)
   const look = { asked, towers: openTowers(small, asked, { weights }) }
   const folder = mkdtempSync(join(tmpdir(), 'sluice-views-'))
