@@ -14,6 +14,7 @@ import {
   type CheckSig,
   type Expr,
   type PlanOf,
+  type Rule,
   type Shape,
   type Pattern,
 } from '../lib/index.ts'
@@ -51,6 +52,17 @@ const offsets = (pattern: Pattern, names: readonly string[], steps: ReadonlyMap<
   const by = names.map(name => steps.get(name) ?? 0)
   return tabulate(pattern.sizesOf(names).map(Number), index => positionOf(index, by))
 }
+const named = signatureRule<Attrs>(a => a.pattern)
+const rule: Rule<Attrs> = {
+  ...named,
+  infer: (shapes, attrs) => {
+    const group = /\([^)]*\)/.exec(attrs.pattern)?.[0]
+    if (group === undefined) return named.infer(shapes, attrs)
+    return {
+      why: `a product does not group axes, as '${group}' does: rearrange its inputs before, or the product after`,
+    }
+  },
+}
 const solved = (attrs: Attrs, shapes: readonly Shape[]): Pattern => solvePattern(attrs.pattern, {}, shapes)
 
 /**
@@ -60,7 +72,7 @@ const solved = (attrs: Attrs, shapes: readonly Shape[]): Pattern => solvePattern
 export const einsum: Einsum = op('einsum', {
   args: (pattern: string): Attrs => ({ pattern }),
   kinds: 'float, float -> float',
-  rule: signatureRule<Attrs>(a => a.pattern),
+  rule,
   reference: ([a, b], { attrs, shapes }) => {
     const pattern = solved(attrs, shapes)
     const { k } = roles(pattern)
