@@ -21,7 +21,7 @@ import {
 import { convNext } from 'sluice/models'
 import { adamW, crossEntropy, reduce } from 'sluice/ops'
 import { initialWeights } from '../examples/emoji/folder.ts'
-import { language, toldSample } from '../examples/emoji/language.ts'
+import { language, toldThings } from '../examples/emoji/language.ts'
 import { batchOf, conversation, questions } from '../examples/emoji/lessons.ts'
 import { small } from '../examples/emoji/parts.ts'
 import { composedScenes, readWorld } from '../examples/emoji/scenes.ts'
@@ -88,7 +88,7 @@ const languageLesson = async (): Promise<Lesson> => {
   const tokenizer = await opened(async () => chatTokenizer(world.index))
   const { loss, feeds } = language()
   const scenes = batchOf(world, composedScenes(world, splits.train, 1, rows), 1)(questions(asked), rows)(0)
-  const samples = scenes.map(scene => ({ ...conversation(tokenizer, scene.turns), ...toldSample(tokenizer, scene) }))
+  const samples = scenes.map(scene => ({ ...conversation(tokenizer, scene.turns), shot: toldThings(tokenizer, scene) }))
   const { heads, headWidth, layers, theta, eps } = small.llm
   return {
     loss,

@@ -71,10 +71,12 @@ const llmConfig = {
 /**
  * What a parameter is before it learns. A published model's own initial numbers suit a long training of large layers; these let a short
  * training of narrow layers begin at once: the branches of ConvNeXt count from the first step, words are not larger than what is seen,
- * where an object lies counts as much as what it looks like, and queries begin as keys do, so that a word attends to itself.
+ * where an object lies counts as much as what it looks like, queries begin as keys do, so that a word attends to itself, and tokens of the
+ * picture, of which there are many more than of objects, begin as nothing.
  */
 const start = (name: string, shape: readonly number[], own: Init): Init => {
   if (name.endsWith('.embed_tokens.weight')) return { init: 'normal', std: 0.3 }
+  if (name === 'projector.model.2.weight') return { init: 'zeros' }
   if (name.endsWith('.gamma')) return { init: 'constant', value: 0.5 }
   if (!name.startsWith('visual.trunk.') || shape.length < 2) return own
   return { init: 'normal', std: shape.slice(1).reduce((a, b) => a * b, 1) ** -0.5 }

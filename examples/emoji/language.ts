@@ -2,67 +2,138 @@
  * Stage 0 of the language model: it learns this world's language before it sees anything. Things stand in its texts as the words for them,
  * each with its place, and a plate with its digits; what the projectors have to learn afterwards is to say what they see in these words.
  */
-import { indexInput, inputOf, loosely, param, pipe, scope, value, type Dim, type Loose } from '../../lib/index.ts'
+import {
+  indexInput,
+  inputOf,
+  loosely,
+  param,
+  scope,
+  table,
+  value,
+  type AnyTensor,
+  type Dim,
+  type Feeds,
+  type Loose,
+  type Tensor,
+  type Value,
+} from '../../lib/index.ts'
 import { boxPositions, positionEncoding } from '../../models/box-positions.ts'
 import { learningFrom, type Learning, type PlacedSample } from '../../models/learning/index.ts'
 import { embed } from '../../models/index.ts'
+import { draws, type Thing, type World } from '../../models/scenes/index.ts'
 import { mlp2 } from '../../models/projector.ts'
 import type { ChatTokenizer } from '../../models/text/index.ts'
-import { add, rearrange, reduce, scale, take } from '../../ops/index.ts'
+import { add, concat, crossEntropy, einsum, iota, mul, rearrange, reduce, scale, sub, take } from '../../ops/index.ts'
 import { small } from './parts.ts'
 import type { ComposedScene } from './scenes.ts'
+import { seenSquares, side, thingsInSquares } from './towers.ts'
 
-/** A text, and of each thing in it its word and the digits written on it. */
-export interface ToldSample extends PlacedSample {
+/** Things as words: the word for each, the digits written on it, and its box. */
+export interface ToldThings {
   readonly words: readonly number[]
   readonly digits: readonly (readonly number[])[]
+  readonly boxes: Value
+}
+/** A text about things that are words. */
+export interface ToldSample extends PlacedSample {
+  readonly shot: ToldThings
 }
 /** a place without a digit, and what is no plate */
 const [blank, noPlate] = [10, 33]
-export const toldSample = (
-  tokenizer: ChatTokenizer,
-  { scene, boxes }: ComposedScene,
-): Omit<ToldSample, 'ids' | 'labels'> => ({
-  shot: { boxes: value([boxes.length, 4], boxes.flat()) },
-  words: scene.things.map(({ label }) => tokenizer.encode(label)[0]!),
-  digits: scene.things.map(({ label }) =>
-    [0, 1, 2].map(d => (label === 'number' ? 11 * d + Number(scene.number![d] ?? blank) : noPlate)),
-  ),
+const digitsOf = (text: string | undefined): readonly number[] =>
+  [0, 1, 2].map(d => (text === undefined ? noPlate : 11 * d + Number(text[d] ?? blank)))
+const wordsFor = (tokenizer: ChatTokenizer, things: readonly Thing[]): readonly number[] =>
+  things.map(({ label }) => tokenizer.encode(label)[0]!)
+export const toldThings = (tokenizer: ChatTokenizer, { scene, boxes }: ComposedScene): ToldThings => ({
+  boxes: value([boxes.length, 4], boxes.flat()),
+  words: wordsFor(tokenizer, scene.things),
+  digits: scene.things.map(({ label }) => digitsOf(label === 'number' ? scene.number : undefined)),
 })
 
-const encoded = positionEncoding({ features: 16 })
-/** Objects as words, [pictures, boxes, width]: parameters `told.{places,digits}`. */
-const objectsAsWords = (): Loose => {
-  const shape = ['pictures', 'boxes'] as const
-  const word = scope('llm', embed(small.llm))(indexInput('things', [...shape]) as never) as Loose
-  const places = boxPositions(small.imageSize, small.imageSize)(inputOf('boxes', [...shape, 4]) as Loose)
-  const waves = loosely(rearrange)('p n q k -> p n (q k)')(encoded(places as Loose))
+/** Pictures, and the most things of one. */
+type Grid = readonly [pictures: Dim, things: Dim]
+/** Where things lie, [pictures, boxes, 4]: cx, cy, w, h, each over the picture's width or height. */
+const placesOfBoxes = (shape: Grid): Loose =>
+  boxPositions(small.imageSize, small.imageSize)(inputOf('boxes', [...shape, 4]) as Loose) as Loose
+/** What is usual for a thing of a scene, and how far others are from it: [4] each. */
+const usual = { place: [0.5, 0.5, 0.15, 0.15], deviation: [0.24, 0.24, 0.07, 0.07] }
+/**
+ * Objects as words, [pictures, boxes, width]: parameters `told.{places,digits}`. Where a thing lies counts as much as what it is: places are
+ * told by how far they are from the usual one.
+ */
+const objectsAsWords = (shape: Grid): Loose => {
+  const word = scope('llm', embed(small.llm))(indexInput('things', [...shape] as never) as never) as Loose
+  const away = loosely(() => sub)()(placesOfBoxes(shape), table(usual.place, [4]))
+  const perDeviation = usual.deviation.map(d => 1 / d)
+  const unusual = loosely(() => mul)()(away, table(perDeviation, [4])) as Loose
   return scope('told', (x: Loose): Loose => {
-    // a wave is at most 1, so three times of it: where a thing lies counts as much as what it is
-    const place = pipe(x, scale(3), scope('places', mlp2(small.llm.width as Dim) as never)) as Loose
-    const table = param('digits', [noPlate + 1, small.llm.width], { init: 'normal', std: 0.1 }) as Loose
+    const { width } = small.llm
+    const place = scale(1.5)(scope('places', mlp2(width as Dim) as never)(x as never) as Loose)
+    const nothing = table(new Array<number>(width).fill(0), [1, width])
+    const rows = loosely(concat)(0)(param('digits', [noPlate, width], { init: 'normal', std: 0.2 }), nothing)
     const written = loosely(reduce)('sum', 'p n d w -> p n w')(
-      take(0)(table, indexInput('digits', [...shape, 3]) as never),
+      take(0)(rows as Loose, indexInput('digits', [...shape, 3] as never) as never),
     )
     return loosely(() => add)()(loosely(() => add)()(word, place), written as Loose)
-  })(waves as Loose)
+  })(unusual)
+}
+/** Things of several pictures, each with as many as the most have. */
+const toldFeeds = (pictures: readonly ToldThings[]): Feeds => {
+  const most = Math.max(...pictures.map(({ words }) => words.length))
+  const things = new Int32Array(pictures.length * most)
+  const digits = new Int32Array(3 * things.length).fill(noPlate)
+  const boxes = new Float32Array(4 * things.length)
+  pictures.forEach((told, i) => {
+    things.set(told.words, i * most)
+    digits.set(told.digits.flat(), 3 * i * most)
+    boxes.set(told.boxes.data, 4 * i * most)
+  })
+  const grid = [pictures.length, most] as const
+  return {
+    things: value(grid, things, 'index'),
+    digits: value([...grid, 3], digits, 'index'),
+    boxes: value([...grid, 4], boxes),
+  }
 }
 /** The language model as it learns from objects that are words. */
 export const language = (): Learning<ToldSample> =>
-  learningFrom(small, { objects: objectsAsWords() }, samples => {
-    const most = Math.max(...samples.map(({ words }) => words.length))
-    const things = new Int32Array(samples.length * most)
-    const digits = new Int32Array(3 * things.length).fill(noPlate)
-    const boxes = new Float32Array(4 * things.length)
-    samples.forEach((sample, i) => {
-      things.set(sample.words, i * most)
-      digits.set(sample.digits.flat(), 3 * i * most)
-      boxes.set(sample.shot!.boxes!.data, 4 * i * most)
-    })
-    const shape = [samples.length, most] as const
-    return {
-      things: value(shape, things, 'index'),
-      digits: value([...shape, 3], digits, 'index'),
-      boxes: value([...shape, 4], boxes),
-    }
+  learningFrom(small, { objects: objectsAsWords(['pictures', 'boxes']) }, samples =>
+    toldFeeds(samples.map(({ shot }) => shot)),
+  )
+
+/**
+ * The last of stage 0: ConvNeXt and the box projector learn the words for what is seen. The token of a thing in a crowd has to come close to
+ * the word that the language model knows for it, with its place and digits, and closer to it than to any other word.
+ */
+export const namingLoss = (): Tensor<[]> => {
+  const shape: Grid = [1, 'things']
+  const features = loosely(rearrange)('n c -> 1 n c')(thingsInSquares())
+  const waves = loosely(rearrange)('p n q k -> p n (q k)')(positionEncoding({ features: 16 })(placesOfBoxes(shape)))
+  const { width, vocabulary } = small.llm
+  const tokens = scope('bbox_projector', mlp2(width as Dim) as never)(loosely(concat)(-1)(features, waves) as never)
+  const apart = loosely(() => sub)()(tokens as Loose, objectsAsWords(shape))
+  const squared = (x: AnyTensor): Loose => loosely(() => mul)()(x, x) as Loose
+  const distance = scale(width)(loosely(reduce)('mean', 'p n w -> ')(squared(apart)) as Loose)
+
+  const ids = indexInput('things', [...shape] as never)
+  const [word, words] = [ids, iota(vocabulary)].map(of => scope('llm', embed(small.llm))(of as never) as Loose)
+  // what is left of a token without its thing's place and digits, to all words: squared distances, less what is common to them
+  const left = loosely(() => add)()(apart, word!)
+  const near = scale(2)(
+    loosely(einsum)('n w, v w -> n v')(loosely(rearrange)('p n w -> (p n) w')(left), words!) as Loose,
+  )
+  const scores = loosely(() => sub)()(near, loosely(reduce)('sum', 'v w -> v')(squared(words!)))
+  const surprise = crossEntropy()(scores as Loose, loosely(rearrange)('p n -> (p n)')(ids) as never)
+  return add(surprise, scale(0.1)(distance) as never)
+}
+/** Batch k: crowds, each somewhere on a picture. */
+export const namingBatch = (world: World, tokenizer: ChatTokenizer, seed: number, k: number): Feeds => {
+  const { feeds, things, boxes } = seenSquares(world, seed, k)
+  const draw = draws(seed, k)
+  const somewhere = boxes.flatMap(([x1, y1, x2, y2]) => {
+    const [x, y] = [draw.between(0, small.imageSize - side), draw.between(0, small.imageSize - side)]
+    return [x1 + x, y1 + y, x2 + x, y2 + y]
   })
+  const told = { words: wordsFor(tokenizer, things), digits: things.map(({ text }) => digitsOf(text)) }
+  return { ...feeds, ...toldFeeds([{ ...told, boxes: value([things.length, 4], somewhere) }]) }
+}

@@ -21,6 +21,7 @@ import {
   draws,
   existsOf,
   questionsOf,
+  type Family,
   type Scene,
   type Split,
   type World,
@@ -72,21 +73,23 @@ export const questions =
   (count: number): Lesson =>
   (scene, { index }, epoch, k) =>
     questionsOf(scene, index, epoch, k).slice(0, count)
-/**
- * What a language model has to find in objects before it can answer: whether things are there, and their order in three ways. Nothing that
- * was said before tells whether a thing is there, so that is asked first.
- */
-export const drills: Lesson = (scene, { index }, epoch, k) => {
+/** One question of some families, if there is one. */
+export const oneOf =
+  (families: readonly Family[]): Lesson =>
+  (scene, { index }, epoch, k) =>
+    questionsOf(scene, index, epoch, k)
+      .filter(({ family }) => families.includes(family))
+      .slice(0, 1)
+/** Which of twice as many names as there are things is there. */
+export const presence: Lesson = (scene, { index }, epoch, k) => {
   const draw = draws(epoch, k)
-  const [there, all] = [
-    scene.things.map(t => t.label).filter(name => name !== 'number'),
-    index.concepts.map(c => c.name),
-  ]
-  const exists = Array.from({ length: 3 }, () => existsOf(scene, draw.pick(draw.chance(1 / 2) ? there : all)))
-  return [...exists, ...draw.shuffled(captionOrders).map(order => captionOf(scene, order))]
+  const there = new Set(scene.things.map(t => t.label).filter(name => name !== 'number'))
+  const absent = index.concepts.map(c => c.name).filter(name => !there.has(name))
+  const names = draw.shuffled([...there, ...draw.shuffled(absent).slice(0, there.size)])
+  return names.map(name => existsOf(scene, name))
 }
 
-/** Batch k of a lesson: so many scenes of these, in another order in every epoch. */
+/** Batch k of a lesson: so many scenes of these, those that it has nothing to ask about left out, in another order in every epoch. */
 export const batchOf =
   <A extends { readonly k: number; readonly scene: Scene }>(world: World, scenes: readonly A[], seed: number) =>
   (lesson: Lesson, perBatch: number) =>
@@ -97,4 +100,5 @@ export const batchOf =
     return order
       .slice(batch * perBatch, (batch + 1) * perBatch)
       .map(kept => ({ ...kept, turns: lesson(kept.scene, world, seed + epoch, kept.k) }))
+      .filter(({ turns }) => turns.length > 0)
   }

@@ -15,18 +15,18 @@ import {
   type Loose,
   type Tensor,
 } from '../../lib/index.ts'
-import { draws, splits, type World } from '../../models/scenes/index.ts'
+import { draws, splits, type CrowdThing, type World } from '../../models/scenes/index.ts'
 import { clip } from '../../models/clip.ts'
 import { convNext } from '../../models/convnext.ts'
 import { pooledFeatures } from '../../models/objects.ts'
 import { add, crossEntropy, gelu, rearrange, scale } from '../../ops/index.ts'
 import { layerNorm, linear } from '../../ops/layers/index.ts'
 import { small } from './parts.ts'
-import { seenCrowd, seenScene } from './scenes.ts'
+import { seenCrowd, seenScene, type Corners } from './scenes.ts'
 
 /** How many squares of how many pixels make a batch that ConvNeXt learns from. */
 const squares = 20
-const side = 160
+export const side = 160
 const unlabelled = -100
 /** a place that a number does not fill */
 const blank = 10
@@ -39,14 +39,18 @@ export const classifier = (name: string, classes: number) =>
   })
 const surprise = (scores: Loose, labels: AnyTensor): Tensor<[]> => crossEntropy()(scores, labels as never)
 
-/** The mean surprise at what is in boxes [things, 4], whose squares stand one below another. */
-export const detailLoss = (world: World): Tensor<[]> => {
+/** What ConvNeXt sees of things in squares that stand one below another, [things, features]. */
+export const thingsInSquares = (): Loose => {
   const pixels = inputOf('squares', [squares, 3, side, side])
-  const boxes = inputOf('boxes', ['things', 4])
-  const [things, digits] = [indexInput('labels', ['things']), indexInput('digits', ['things', 3])]
+  const boxes = inputOf('corners', ['things', 4])
   const maps: readonly AnyTensor[] = convNext(small.convNext)(pixels as Loose)
   const below = maps.map(map => loosely(rearrange)('b c h w -> c (b h) w')(map))
-  const features = pooledFeatures({ bins: small.bins, size: [side, side] })(below, boxes)
+  return pooledFeatures({ bins: small.bins, size: [side, side] })(below, boxes)
+}
+/** The mean surprise at what the things in squares are. */
+export const detailLoss = (world: World): Tensor<[]> => {
+  const features = thingsInSquares()
+  const [things, digits] = [indexInput('labels', ['things']), indexInput('digits', ['things', 3])]
   const named = surprise(classifier('things', world.index.concepts.length + 1)(features), things)
   const scores = classifier('digits', 3 * 11)(features)
   const apart = loosely(rearrange)('n (d c) -> (n d) c', { d: 3 })(scores)
@@ -59,26 +63,44 @@ const labelOf = ({ index }: World, name: string): number => {
   return at < 0 ? index.concepts.length : at
 }
 
+/** Squares of crowds, and of all things in them where they lie and what they are. */
+export interface SquaresSeen {
+  readonly feeds: Feeds
+  readonly things: readonly CrowdThing[]
+  /** of each thing, in pixels of its square */
+  readonly boxes: readonly Corners[]
+}
+/** Squares k of a seed. */
+export const seenSquares = (world: World, seed: number, k: number): SquaresSeen => {
+  const pixels = new Float32Array(squares * 3 * side * side)
+  const crowds = Array.from({ length: squares }, (_, n) => seenCrowd(world, seed, k * squares + n, side))
+  crowds.forEach((crowd, n) => pixels.set(crowd.pixels, n * crowd.pixels.length))
+  const corners = crowds.flatMap(({ boxes }, n) =>
+    boxes.flatMap(([x1, y1, x2, y2]) => [x1, y1 + n * side, x2, y2 + n * side]),
+  )
+  return {
+    feeds: {
+      squares: value([squares, 3, side, side], pixels),
+      corners: value([corners.length / 4, 4], corners),
+    },
+    things: crowds.flatMap(({ things }) => things),
+    boxes: crowds.flatMap(({ boxes }) => boxes),
+  }
+}
 /** Batch k: squares full of things. */
 export const detailBatch = (world: World, seed: number, k: number): Feeds => {
-  const pixels = new Float32Array(squares * 3 * side * side)
-  const [boxes, labels, digits]: [number[], number[], number[]] = [[], [], []]
-  for (let n = 0; n < squares; n++) {
-    const crowd = seenCrowd(world, seed, k * squares + n, side)
-    pixels.set(crowd.pixels, n * crowd.pixels.length)
-    crowd.things.forEach(({ label, text }, i) => {
-      const [x1, y1, x2, y2] = crowd.boxes[i]!
-      boxes.push(x1, y1 + n * side, x2, y2 + n * side)
-      labels.push(labelOf(world, label))
-      for (let d = 0; d < 3; d++)
-        digits.push(text === undefined ? unlabelled : text[d] === undefined ? blank : Number(text[d]))
-    })
-  }
+  const { feeds, things } = seenSquares(world, seed, k)
+  const digits = things.flatMap(({ text }) =>
+    [0, 1, 2].map(d => (text === undefined ? unlabelled : text[d] === undefined ? blank : Number(text[d]))),
+  )
   return {
-    squares: value([squares, 3, side, side], pixels),
-    boxes: value([labels.length, 4], boxes),
-    labels: value([labels.length], labels, 'index'),
-    digits: value([labels.length, 3], digits, 'index'),
+    ...feeds,
+    labels: value(
+      [things.length],
+      things.map(({ label }) => labelOf(world, label)),
+      'index',
+    ),
+    digits: value([things.length, 3], digits, 'index'),
   }
 }
 

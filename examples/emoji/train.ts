@@ -4,18 +4,27 @@
  * questions). Every run can be stopped and goes on where it was. `share` makes all of them shorter.
  */
 import { taskEither as TE } from 'fp-ts'
-import { batches, cosine, train, type Feeds, type Learner, type TrainReport } from '../../lib/index.ts'
+import {
+  batches,
+  constantRate,
+  cosine,
+  train,
+  type Feeds,
+  type Learner,
+  type Schedule,
+  type TrainReport,
+} from '../../lib/index.ts'
 import type { TensorEntry } from '../../lib/weights/tensor-file.ts'
 import { load, save } from '../../models/index.ts'
-import { learningFromViews, openTowers, viewsAsked, type ViewedSample } from '../../models/learning/index.ts'
-import { splits } from '../../models/scenes/index.ts'
+import { learningFromViews, openTowers, viewsAsked, type Turn, type ViewedSample } from '../../models/learning/index.ts'
+import { draws, splits, type Family } from '../../models/scenes/index.ts'
 import { adamW } from '../../ops/index.ts'
 import { done } from './done.ts'
 import { initialWeights, writeFolder } from './folder.ts'
-import { language, toldSample } from './language.ts'
-import { batchOf, captions, conversation, drills, keptScenes, questions, type Lesson } from './lessons.ts'
+import { language, namingBatch, namingLoss, toldThings } from './language.ts'
+import { batchOf, captions, conversation, keptScenes, oneOf, presence, questions, type Lesson } from './lessons.ts'
 import { small } from './parts.ts'
-import { composedScenes, readWorld } from './scenes.ts'
+import { composedScenes, readWorld, type ComposedScene } from './scenes.ts'
 import { detailBatch, detailLoss, tokensBatch, tokensLoss } from './towers.ts'
 import { chatTokenizer } from './words.ts'
 
@@ -24,17 +33,45 @@ const seed = 1
 const shorter = (count: number): number => Math.max(2, Math.round(count * Number(share)))
 
 /** Stages by name: how long, how fast, and what they train. */
+const falling = (rate: number): Schedule => cosine(rate, { warmup: 0.02 })
+const steady = [0.9, 0.999] as const
+/** what a gradient was a hundred steps ago says nothing about a skill that is new */
+const quick = [0.9, 0.95] as const
 const stages = {
-  detail: { count: 4500, rate: 5e-3, trainable: ['visual', 'things', 'digits'] },
-  tokens: { count: 800, rate: 2e-3, trainable: ['vision_model', 'tokens'] },
-  drills: { count: 2000, rate: 1e-3, trainable: ['told', 'llm'] },
-  language: { count: 1500, rate: 1e-3, trainable: ['told', 'llm'] },
-  captions: { count: 400, rate: 2e-3, trainable: ['projector', 'bbox_projector', 'fuse_module'] },
-  questions: { count: 600, rate: 1e-3, trainable: ['projector', 'bbox_projector', 'fuse_module', 'llm'] },
+  detail: { count: 4500, rate: falling(5e-3), betas: steady, trainable: ['visual', 'things', 'digits'] },
+  tokens: { count: 800, rate: falling(2e-3), betas: steady, trainable: ['vision_model', 'tokens'] },
+  drills: { count: 1200, rate: falling(1e-3), betas: quick, trainable: ['told', 'llm'] },
+  skills: { count: 900, rate: constantRate(1e-3), betas: quick, trainable: ['told', 'llm'] },
+  language: { count: 900, rate: falling(1e-3), betas: quick, trainable: ['told', 'llm'] },
+  naming: { count: 1000, rate: falling(3e-3), betas: quick, trainable: ['visual', 'bbox_projector'] },
+  captions: {
+    count: 300,
+    rate: falling(2e-3),
+    betas: quick,
+    trainable: ['projector', 'bbox_projector', 'fuse_module'],
+  },
+  questions: {
+    count: 600,
+    rate: falling(1e-3),
+    betas: quick,
+    trainable: ['projector', 'bbox_projector', 'fuse_module', 'llm'],
+  },
 } as const
 type Stage = keyof typeof stages
+/**
+ * What is asked in many ways at once is learned slowly: one skill after the other is not, as long as those before it are practised with it.
+ * A skill is some families of questions.
+ */
+const skills: readonly (readonly Family[])[] = [
+  ['left', 'right', 'top', 'bottom'],
+  ['biggest', 'smallest'],
+  ['list', 'next'],
+  ['exists'],
+  ['count', 'category'],
+  ['tiny', 'number'],
+]
 /** Scenes that are told to the language model, and that the towers look at: they are learned from again and again. */
-const [toldCount, shownCount] = [Math.max(16, shorter(4000)), Math.max(16, shorter(3000))]
+const [toldCount, shownCount] = [Math.max(64, shorter(4000)), Math.max(16, shorter(3000))]
 
 const report =
   (stage: Stage) =>
@@ -46,17 +83,17 @@ const report =
     )
   }
 type Weights = ReadonlyMap<string, TensorEntry>
-/** Weights after a stage; those that are only learned with are thrown away. */
+/** Weights after a stage, those of heads that it learned with among them. */
 const run = async (
   stage: Stage,
   data: (k: number) => Feeds | Promise<Feeds>,
   loss: Learner['loss'],
   weights: Weights,
 ): Promise<Weights> => {
-  const { count, rate, trainable } = stages[stage]
+  const { count, rate, betas, trainable } = stages[stage]
   const learn = train({
     trainable: [...trainable],
-    optimizer: adamW({ lr: cosine(rate, { warmup: 0.02 }), weightDecay: 0.01 }),
+    optimizer: adamW({ lr: rate, betas, weightDecay: 0.01 }),
     clip: 1,
     seed,
     folder: `${folder}/${stage}`,
@@ -64,7 +101,7 @@ const run = async (
     onStep: report(stage),
   })
   const learned = await done(learn(batches(shorter(count), data))({ loss, weights }))
-  return new Map([...learned.weights].filter(([name]) => weights.has(name)))
+  return learned.weights
 }
 
 const world = await readWorld()
@@ -76,15 +113,30 @@ const seeing = await run('detail', k => detailBatch(world, seed, k), detailLoss(
 const towers = await run('tokens', k => tokensBatch(world, seed, k), tokensLoss(world), seeing)
 const told = batchOf(world, composedScenes(world, splits.train, seed + 1, toldCount), seed + 1)
 const reading = language()
-const tell = (lesson: Lesson) => {
-  const scenes = told(lesson, 16)
-  return (k: number): Feeds =>
-    reading.feeds(
-      scenes(k).map(scene => ({ ...conversation(tokenizer, scene.turns), ...toldSample(tokenizer, scene) })),
-    )
+/** Things as words, and what is said about them. */
+const inWords = (scenes: readonly (ComposedScene & { readonly turns: readonly Turn[] })[]): Feeds =>
+  reading.feeds(scenes.map(scene => ({ ...conversation(tokenizer, scene.turns), shot: toldThings(tokenizer, scene) })))
+// it finds its way among objects before it is asked about them: which are there, then their order; an order tells all names, so a text has one
+const [ordered, present] = [told(captions, 32), told(presence, 16)]
+const drillsCount = shorter(stages.drills.count)
+const drill = (k: number): Feeds => {
+  const again = 2 * k < drillsCount || draws(seed, k).chance(1 / 4)
+  return inWords((again ? present : ordered)(k))
 }
-const drilled = await run('drills', tell(drills), reading.loss, towers)
-const speaking = await run('language', tell(questions(4)), reading.loss, drilled)
+const drilled = await run('drills', drill, reading.loss, towers)
+const skillsCount = shorter(stages.skills.count)
+const learnSkill = (k: number): Feeds => {
+  const skill = Math.floor((k * skills.length) / skillsCount)
+  const known = skills.slice(0, skill).flat()
+  const families = draws(seed, k).chance(1 / 2) && known.length > 0 ? known : skills[skill]!
+  return inWords(told(oneOf(families), 64)(k))
+}
+const skilled = await run('skills', learnSkill, reading.loss, drilled)
+const single = told(questions(1), 64)
+const said = await run('language', k => inWords(single(k)), reading.loss, skilled)
+const matched = await run('naming', k => namingBatch(world, tokenizer, seed + 1, k), namingLoss(), said)
+/** without the heads, and the words in place of objects */
+const speaking = new Map([...matched].filter(([name]) => start.has(name)))
 
 // stages 1 and 2
 await done(writeFolder(`${folder}/start`, world.index, speaking))
@@ -94,14 +146,11 @@ const asked = viewsAsked(taught)
 const looked = (count: number): void => {
   if (count % 400 === 0) console.log(`looked at ${count} scenes`)
 }
-const look = { asked, towers: openTowers(small, asked, { weights: towers }), onPictures: looked }
-const seen = batchOf(
-  world,
-  await done(keptScenes(world, `${folder}/views`, look)(splits.train, seed + 1, shownCount)),
-  seed + 1,
-)
+const look = { asked, towers: openTowers(small, asked, { weights: speaking }), onPictures: looked }
+const seen = await done(keptScenes(world, `${folder}/views`, look)(splits.train, seed + 1, shownCount))
+const shown = batchOf(world, seen, seed + 1)
 const show = (lesson: Lesson) => {
-  const scenes = seen(lesson, 8)
+  const scenes = shown(lesson, 8)
   return async (k: number): Promise<Feeds> => {
     const samples: ViewedSample[] = []
     for (const { turns, shot } of scenes(k)) samples.push({ ...conversation(tokenizer, turns), shot: await done(shot) })
