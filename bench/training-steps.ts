@@ -21,7 +21,7 @@ import {
 import { convNext } from 'sluice/models'
 import { adamW, crossEntropy, reduce } from 'sluice/ops'
 import { initialWeights } from '../examples/emoji/folder.ts'
-import { language, toldThings } from '../examples/emoji/language.ts'
+import { language, toldThings, usual } from '../examples/emoji/language.ts'
 import { batchOf, conversation, questions } from '../examples/emoji/lessons.ts'
 import { small } from '../examples/emoji/parts.ts'
 import { composedScenes, readWorld } from '../examples/emoji/scenes.ts'
@@ -95,7 +95,7 @@ const languageLesson = async (): Promise<Lesson> => {
     weights: weightsOf(loss),
     feeds: feeds(samples),
     blocks: 'layers',
-    facts: { llm: { heads, headWidth, layers, theta, eps }, imageSize: small.imageSize, features: 16 },
+    facts: { llm: { heads, headWidth, layers, theta, eps }, imageSize: small.imageSize, usual },
   }
 }
 export const lessons: Readonly<Record<LessonName, () => Promise<Lesson>>> = { detail, language: languageLesson }

@@ -35,13 +35,11 @@ def detail(feeds):
 def objects(feeds):
     """Objects as words, with where they lie and the digits on them."""
     x1, y1, x2, y2 = (feeds['boxes'] / CASE['imageSize']).unbind(-1)
-    places = torch.stack([(y1 + y2) / 2, (x1 + x2) / 2, x2 - x1, y2 - y1], -1)
-    pairs = CASE['features'] // 2
-    frequencies = torch.tensor([2 * math.pi / 10_000 ** (k / pairs) for k in range(pairs)])
-    angles = places[..., None, :] * frequencies[:, None]
-    waves = torch.stack([angles.sin(), angles.cos()], -1).flatten(-3)
-    place = L.linear(F.gelu(L.linear(3 * waves, 'told.places.model.0')), 'told.places.model.2')
-    return W['llm.model.embed_tokens.weight'][feeds['things']] + place + W['told.digits'][feeds['digits']].sum(2)
+    places = torch.stack([(x1 + x2) / 2, (y1 + y2) / 2, x2 - x1, y2 - y1], -1)
+    away = (places - torch.tensor(CASE['usual']['place'])) / torch.tensor(CASE['usual']['deviation'])
+    place = 1.5 * L.linear(F.gelu(L.linear(away, 'told.places.model.0')), 'told.places.model.2')
+    digits = F.pad(W['told.digits'], (0, 0, 0, 1))
+    return W['llm.model.embed_tokens.weight'][feeds['things']] + place + digits[feeds['digits']].sum(2)
 
 
 def turned(x, theta):

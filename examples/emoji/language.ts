@@ -56,7 +56,7 @@ type Grid = readonly [pictures: Dim, things: Dim]
 const placesOfBoxes = (shape: Grid): Loose =>
   boxPositions(small.imageSize, small.imageSize)(inputOf('boxes', [...shape, 4]) as Loose) as Loose
 /** What is usual for a thing of a scene, and how far others are from it: [4] each. */
-const usual = { place: [0.5, 0.5, 0.15, 0.15], deviation: [0.24, 0.24, 0.07, 0.07] }
+export const usual = { place: [0.5, 0.5, 0.15, 0.15], deviation: [0.24, 0.24, 0.07, 0.07] }
 /**
  * Objects as words, [pictures, boxes, width]: parameters `told.{places,digits}`. Where a thing lies counts as much as what it is: places are
  * told by how far they are from the usual one.
