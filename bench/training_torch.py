@@ -4,7 +4,6 @@ python training_torch.py CASE_FOLDER THREADS: makes a step for each line on stdi
 "processor", "resident"}: of before the step, by the clock, of all threads together, and the most bytes of the process so far.
 """
 import json
-import math
 import resource
 import sys
 import time
