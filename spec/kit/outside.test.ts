@@ -90,8 +90,10 @@ it('says once what does not compile', async () => {
 it('asks for no size at which a device would have to hold products of all with all', async () => {
   const asked: number[] = []
   const sums = op('sumsOfAll', { rule: 'n -> n', meaning: x => sum(-1)(outer(x, x)) })
+  const draw = seededDraw(seed)
   await checkOp(opOf(sums), {
-    draw: seededDraw(seed),
+    // a size of 1 may be there to repeat, so that no other is asked in its place
+    draw: { ...draw, size: () => draw.int(2, 7) },
     instances: 1,
     only: ['device'],
     run: (outputs, feeds) => async () => {
