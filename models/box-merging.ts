@@ -42,12 +42,16 @@ const answered = (x: AnyTensor, memory: AnyTensor, known?: AnyTensor): Loose =>
 export const noBoxes = (({ fused }) => ({ map: fused })) satisfies BoxMerging
 /** Object tokens after the picture's. */
 export const concatBoxes = (({ fused, features }) => ({ map: fused, objects: features })) satisfies BoxMerging
-/** The same, and each object's token knows where its box lies: sines and cosines of its place stand beside its features. */
-export const placedBoxes = (({ fused, features, places }) => {
+/** Features [..., E] of objects, and beside them sines and cosines of where these lie, [..., 4]: [..., E + 64]. */
+export const withPlaces = (features: AnyTensor, places: AnyTensor): Loose => {
   const encoded = positionEncoding({ features: 16 })(places as Loose)
-  const flat = loosely(rearrange)('...s k q -> ...s (k q)')(encoded)
-  return { map: fused, objects: loosely(concat)(-1)(features, flat) }
-}) satisfies BoxMerging
+  return loosely(concat)(-1)(features, loosely(rearrange)('...s k q -> ...s (k q)')(encoded)) as Loose
+}
+/** The same, and each object's token knows where its box lies. */
+export const placedBoxes = (({ fused, features, places }) => ({
+  map: fused,
+  objects: withPlaces(features, places),
+})) satisfies BoxMerging
 /** F-to-B: every token of the fused map asks the boxes. No object tokens. */
 export const mapAsksBoxes = (({ fused, features, known }) => ({
   map: answered(fused, features, known),

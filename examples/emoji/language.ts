@@ -17,16 +17,30 @@ import {
   type Tensor,
   type Value,
 } from '../../lib/index.ts'
-import { boxPositions, positionEncoding } from '../../models/box-positions.ts'
+import { withPlaces } from '../../models/box-merging.ts'
+import { boxPositions } from '../../models/box-positions.ts'
 import { learningFrom, type Learning, type PlacedSample } from '../../models/learning/index.ts'
 import { embed } from '../../models/index.ts'
 import { draws, type Thing, type World } from '../../models/scenes/index.ts'
 import { mlp2 } from '../../models/projector.ts'
 import type { ChatTokenizer } from '../../models/text/index.ts'
-import { add, concat, crossEntropy, einsum, iota, mul, rearrange, reduce, scale, sub, take } from '../../ops/index.ts'
+import {
+  add,
+  concat,
+  crossEntropy,
+  einsum,
+  iota,
+  mseLoss,
+  mul,
+  rearrange,
+  reduce,
+  scale,
+  sub,
+  take,
+} from '../../ops/index.ts'
 import { small } from './parts.ts'
 import type { ComposedScene } from './scenes.ts'
-import { seenSquares, side, thingsInSquares } from './towers.ts'
+import { digitsOf, seenSquares, side, thingsInSquares } from './towers.ts'
 
 /** Things as words: the word for each, the digits written on it, and its box. */
 export interface ToldThings {
@@ -38,16 +52,16 @@ export interface ToldThings {
 export interface ToldSample extends PlacedSample {
   readonly shot: ToldThings
 }
-/** a place without a digit, and what is no plate */
-const [blank, noPlate] = [10, 33]
-const digitsOf = (text: string | undefined): readonly number[] =>
-  [0, 1, 2].map(d => (text === undefined ? noPlate : 11 * d + Number(text[d] ?? blank)))
+/** of what is no plate */
+const noPlate = 33
+const written = (text: string | undefined): readonly number[] =>
+  text === undefined ? [noPlate, noPlate, noPlate] : digitsOf(text).map((digit, d) => 11 * d + digit)
 const wordsFor = (tokenizer: ChatTokenizer, things: readonly Thing[]): readonly number[] =>
   things.map(({ label }) => tokenizer.encode(label)[0]!)
 export const toldThings = (tokenizer: ChatTokenizer, { scene, boxes }: ComposedScene): ToldThings => ({
   boxes: value([boxes.length, 4], boxes.flat()),
   words: wordsFor(tokenizer, scene.things),
-  digits: scene.things.map(({ label }) => digitsOf(label === 'number' ? scene.number : undefined)),
+  digits: scene.things.map(({ label }) => written(label === 'number' ? scene.number : undefined)),
 })
 
 /** Pictures, and the most things of one. */
@@ -57,12 +71,14 @@ const placesOfBoxes = (shape: Grid): Loose =>
   boxPositions(small.imageSize, small.imageSize)(inputOf('boxes', [...shape, 4]) as Loose) as Loose
 /** What is usual for a thing of a scene, and how far others are from it: [4] each. */
 export const usual = { place: [0.5, 0.5, 0.15, 0.15], deviation: [0.24, 0.24, 0.07, 0.07] }
+/** The words for things, [pictures, boxes, width], and for all ids of the vocabulary. */
+const wordsOf = (ids: AnyTensor): Loose => scope('llm', embed(small.llm))(ids as never) as Loose
+const thingsIn = (shape: Grid): AnyTensor => indexInput('things', [...shape] as never)
 /**
- * Objects as words, [pictures, boxes, width]: parameters `told.{places,digits}`. Where a thing lies counts as much as what it is: places are
- * told by how far they are from the usual one.
+ * What is told of things besides their words, [pictures, boxes, width]: parameters `told.{places,digits}`. Where a thing lies counts as much
+ * as what it is: places are told by how far they are from the usual one.
  */
-const objectsAsWords = (shape: Grid): Loose => {
-  const word = scope('llm', embed(small.llm))(indexInput('things', [...shape] as never) as never) as Loose
+const besidesWords = (shape: Grid): Loose => {
   const away = loosely(() => sub)()(placesOfBoxes(shape), table(usual.place, [4]))
   const perDeviation = usual.deviation.map(d => 1 / d)
   const unusual = loosely(() => mul)()(away, table(perDeviation, [4])) as Loose
@@ -71,12 +87,13 @@ const objectsAsWords = (shape: Grid): Loose => {
     const place = scale(1.5)(scope('places', mlp2(width as Dim) as never)(x as never) as Loose)
     const nothing = table(new Array<number>(width).fill(0), [1, width])
     const rows = loosely(concat)(0)(param('digits', [noPlate, width], { init: 'normal', std: 0.2 }), nothing)
-    const written = loosely(reduce)('sum', 'p n d w -> p n w')(
-      take(0)(rows as Loose, indexInput('digits', [...shape, 3] as never) as never),
-    )
-    return loosely(() => add)()(loosely(() => add)()(word, place), written as Loose)
+    const digits = take(0)(rows as Loose, indexInput('digits', [...shape, 3] as never) as never)
+    return loosely(() => add)()(place, loosely(reduce)('sum', 'p n d w -> p n w')(digits)) as Loose
   })(unusual)
 }
+/** Objects as words, [pictures, boxes, width]. */
+const objectsAsWords = (shape: Grid): Loose =>
+  loosely(() => add)()(wordsOf(thingsIn(shape)), besidesWords(shape)) as Loose
 /** Things of several pictures, each with as many as the most have. */
 const toldFeeds = (pictures: readonly ToldThings[]): Feeds => {
   const most = Math.max(...pictures.map(({ words }) => words.length))
@@ -108,21 +125,18 @@ export const language = (): Learning<ToldSample> =>
 export const namingLoss = (): Tensor<[]> => {
   const shape: Grid = [1, 'things']
   const features = loosely(rearrange)('n c -> 1 n c')(thingsInSquares())
-  const waves = loosely(rearrange)('p n q k -> p n (q k)')(positionEncoding({ features: 16 })(placesOfBoxes(shape)))
   const { width, vocabulary } = small.llm
-  const tokens = scope('bbox_projector', mlp2(width as Dim) as never)(loosely(concat)(-1)(features, waves) as never)
-  const apart = loosely(() => sub)()(tokens as Loose, objectsAsWords(shape))
-  const squared = (x: AnyTensor): Loose => loosely(() => mul)()(x, x) as Loose
-  const distance = scale(width)(loosely(reduce)('mean', 'p n w -> ')(squared(apart)) as Loose)
+  const project = scope('bbox_projector', mlp2(width as Dim) as never)
+  const tokens = project(withPlaces(features, placesOfBoxes(shape)) as never) as Loose
+  const [ids, besides] = [thingsIn(shape), besidesWords(shape)]
+  const told = loosely(() => add)()(wordsOf(ids), besides)
+  const distance = scale(width)(loosely(() => mseLoss())()(tokens, told) as Loose)
 
-  const ids = indexInput('things', [...shape] as never)
-  const [word, words] = [ids, iota(vocabulary)].map(of => scope('llm', embed(small.llm))(of as never) as Loose)
   // what is left of a token without its thing's place and digits, to all words: squared distances, less what is common to them
-  const left = loosely(() => add)()(apart, word!)
-  const near = scale(2)(
-    loosely(einsum)('n w, v w -> n v')(loosely(rearrange)('p n w -> (p n) w')(left), words!) as Loose,
-  )
-  const scores = loosely(() => sub)()(near, loosely(reduce)('sum', 'v w -> v')(squared(words!)))
+  const left = loosely(rearrange)('p n w -> (p n) w')(loosely(() => sub)()(tokens, besides))
+  const words = wordsOf(iota(vocabulary))
+  const near = scale(2)(loosely(einsum)('n w, v w -> n v')(left, words) as Loose)
+  const scores = loosely(() => sub)()(near, loosely(reduce)('sum', 'v w -> v')(mul(words, words)))
   const surprise = crossEntropy()(scores as Loose, loosely(rearrange)('p n -> (p n)')(ids) as never)
   return add(surprise, scale(0.1)(distance) as never)
 }
@@ -134,6 +148,6 @@ export const namingBatch = (world: World, tokenizer: ChatTokenizer, seed: number
     const [x, y] = [draw.between(0, small.imageSize - side), draw.between(0, small.imageSize - side)]
     return [x1 + x, y1 + y, x2 + x, y2 + y]
   })
-  const told = { words: wordsFor(tokenizer, things), digits: things.map(({ text }) => digitsOf(text)) }
+  const told = { words: wordsFor(tokenizer, things), digits: things.map(({ text }) => written(text)) }
   return { ...feeds, ...toldFeeds([{ ...told, boxes: value([things.length, 4], somewhere) }]) }
 }

@@ -30,6 +30,8 @@ export const side = 160
 const unlabelled = -100
 /** a place that a number does not fill */
 const blank = 10
+/** The digits of a number, first place first. */
+export const digitsOf = (text: string): readonly number[] => [0, 1, 2].map(d => Number(text[d] ?? blank))
 
 /** A head that reads features [..., width] as classes. */
 export const classifier = (name: string, classes: number) =>
@@ -90,9 +92,8 @@ export const seenSquares = (world: World, seed: number, k: number): SquaresSeen 
 /** Batch k: squares full of things. */
 export const detailBatch = (world: World, seed: number, k: number): Feeds => {
   const { feeds, things } = seenSquares(world, seed, k)
-  const digits = things.flatMap(({ text }) =>
-    [0, 1, 2].map(d => (text === undefined ? unlabelled : text[d] === undefined ? blank : Number(text[d]))),
-  )
+  const noDigits = [unlabelled, unlabelled, unlabelled]
+  const digits = things.flatMap(({ text }) => (text === undefined ? noDigits : digitsOf(text)))
   return {
     ...feeds,
     labels: value(
