@@ -65,8 +65,8 @@ export const cornersOf = ({ width, height, things }: Scene): readonly Corners[] 
 }
 /** Scene k of a seed. */
 export const seenScene = (world: World, split: Split, seed: number, k: number): SeenScene => {
-  const { picture, ...scene } = sceneOf(world, split, seed, k)
-  return { ...views(picture), scene, boxes: cornersOf(scene) }
+  const { paint, ...scene } = sceneOf(world, split, seed, k)
+  return { ...views(paint()), scene, boxes: cornersOf(scene) }
 }
 
 /** A scene that nobody looks at. */
@@ -79,6 +79,6 @@ export interface ComposedScene {
 /** The first `count` scenes of a seed, without their pixels. */
 export const composedScenes = (world: World, split: Split, seed: number, count: number): readonly ComposedScene[] =>
   Array.from({ length: count }, (_none, k) => {
-    const { picture: _picture, ...scene } = sceneOf(world, split, seed, k)
+    const { paint: _paint, ...scene } = sceneOf(world, split, seed, k)
     return { k, scene, boxes: cornersOf(scene) }
   })

@@ -33,17 +33,14 @@ const writeScenes = async ({ folder, split, count, seed, questions: most }: Want
   const conversations: unknown[] = []
   const boxes: unknown[] = []
   for (let k = 0; k < count; k++) {
-    const { picture, ...scene } = sceneOf(world, splits[split], seed, k)
-    const { width, height, data } = picture
+    const { paint, ...scene } = sceneOf(world, splits[split], seed, k)
     const id = `${split}-${seed}-${String(k).padStart(5, '0')}`
     const image = `images/${id}.png`
-    if (!there.has(`${id}.png`))
-      await write(
-        `${folder}/${image}`,
-        await sharp(data, { raw: { width, height, channels: 3 } })
-          .png()
-          .toBuffer(),
-      )
+    if (!there.has(`${id}.png`)) {
+      const { width, height, data } = paint()
+      const png = sharp(data, { raw: { width, height, channels: 3 } }).png()
+      await write(`${folder}/${image}`, await png.toBuffer())
+    }
     const turns = questionsOf(scene, world.index, seed, k).slice(0, most)
     conversations.push({
       id,

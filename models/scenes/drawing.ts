@@ -3,11 +3,12 @@ import { readingsOf, resizePil, type Picture } from '../pictures/index.ts'
 import type { Draws } from './draws.ts'
 import type { Photo, World } from './world.ts'
 
-/** Something to put on a picture: [height, width, 4], colours premultiplied, the last channel what it covers. */
+/** Something to put on a picture. Its size is known before anything is painted. */
 export interface Sprite {
   readonly width: number
   readonly height: number
-  readonly pixels: Float32Array
+  /** [height, width, 4], colours premultiplied, the last channel what it covers */
+  readonly pixels: () => Float32Array
 }
 /** A picture being painted: [height, width, 3], 0..1. */
 export interface Canvas {
@@ -38,24 +39,18 @@ const scaleSquare = (from: Float32Array, length: number, target: number, channel
   return out
 }
 
-/** The part of a sprite that shows: alpha above 16 of 255. */
-const cutToVisible = ({ width, height, pixels }: Sprite): Sprite => {
-  let [left, top, right, bottom] = [width, height, 0, 0]
-  for (let y = 0; y < height; y++)
-    for (let x = 0; x < width; x++) {
-      if (pixels[(y * width + x) * 4 + 3]! <= 16 / 255) continue
+/** The part of a square that shows: it covers more than 16 of 255. */
+const visible = (covers: Float32Array, size: number): Readonly<Record<'left' | 'top' | 'width' | 'height', number>> => {
+  let [left, top, right, bottom] = [size, size, 0, 0]
+  for (let y = 0; y < size; y++)
+    for (let x = 0; x < size; x++) {
+      if (covers[y * size + x]! <= 16 / 255) continue
       left = Math.min(left, x)
       right = Math.max(right, x + 1)
       top = Math.min(top, y)
       bottom = y + 1
     }
-  const [w, h] = [Math.max(right - left, 0), Math.max(bottom - top, 0)]
-  const out = new Float32Array(w * h * 4)
-  for (let y = 0; y < h; y++) {
-    const at = ((top + y) * width + left) * 4
-    out.set(pixels.subarray(at, at + w * 4), y * w * 4)
-  }
-  return { width: w, height: h, pixels: out }
+  return { left, top, width: Math.max(right - left, 0), height: Math.max(bottom - top, 0) }
 }
 
 /** A concept in a style, `size` pixels before it is cut to what shows. */
@@ -63,16 +58,29 @@ export const spriteOf = ({ index, sheets }: World, style: string, concept: strin
   const { cell, columns, concepts } = index
   const k = concepts.findIndex(c => c.name === concept)
   const sheet = sheets.get(style)!
-  const [left, top] = [(k % columns) * cell, Math.floor(k / columns) * cell]
-  const planes = new Float32Array(cell * cell * 4)
-  for (let y = 0; y < cell; y++)
-    for (let x = 0; x < cell; x++) {
-      const at = (top + y) * sheet.width + left + x
-      const covers = sheet.alpha[at]! / 255
-      for (let c = 0; c < 3; c++) planes[(y * cell + x) * 4 + c] = (sheet.data[at * 3 + c]! / 255) * covers
-      planes[(y * cell + x) * 4 + 3] = covers
+  const first = Math.floor(k / columns) * cell * sheet.width + (k % columns) * cell
+  const covering = (y: number, x: number): number => sheet.alpha[first + y * sheet.width + x]! / 255
+  const plane = new Float32Array(cell * cell)
+  for (let y = 0, i = 0; y < cell; y++) for (let x = 0; x < cell; x++) plane[i++] = covering(y, x)
+  const { left, top, width, height } = visible(scaleSquare(plane, cell, size, 1), size)
+  const pixels = (): Float32Array => {
+    const planes = new Float32Array(cell * cell * 4)
+    for (let y = 0; y < cell; y++)
+      for (let x = 0; x < cell; x++) {
+        const at = first + y * sheet.width + x
+        const covers = covering(y, x)
+        for (let c = 0; c < 3; c++) planes[(y * cell + x) * 4 + c] = (sheet.data[at * 3 + c]! / 255) * covers
+        planes[(y * cell + x) * 4 + 3] = covers
+      }
+    const scaled = scaleSquare(planes, cell, size, 4)
+    const out = new Float32Array(width * height * 4)
+    for (let y = 0; y < height; y++) {
+      const at = ((top + y) * size + left) * 4
+      out.set(scaled.subarray(at, at + width * 4), y * width * 4)
     }
-  return cutToVisible({ width: size, height: size, pixels: scaleSquare(planes, cell, size, 4) })
+    return out
+  }
+  return { width, height, pixels }
 }
 
 /** Digits in 5 × 7 dots. */
@@ -94,24 +102,28 @@ export const plateOf = (text: string, dot: number, dark: boolean): Sprite => {
   const [ink, paper] = dark ? [0.05, 0.98] : [0.98, 0.05]
   const rows = Array.from({ length: 7 }, (_, r) => [...text].map(d => digits[Number(d)]![r]!).join('0'))
   const [width, height] = [(rows[0]!.length + 4) * dot, 11 * dot]
-  const pixels = new Float32Array(width * height * 4)
-  for (let y = 0; y < height; y++)
-    for (let x = 0; x < width; x++) {
-      const lit = rows[Math.floor(y / dot) - 2]?.[Math.floor(x / dot) - 2] === '1'
-      const grey = lit ? ink : paper
-      pixels.set([grey, grey, grey, 1], (y * width + x) * 4)
-    }
+  const pixels = (): Float32Array => {
+    const out = new Float32Array(width * height * 4)
+    for (let y = 0; y < height; y++)
+      for (let x = 0; x < width; x++) {
+        const lit = rows[Math.floor(y / dot) - 2]?.[Math.floor(x / dot) - 2] === '1'
+        const grey = lit ? ink : paper
+        out.set([grey, grey, grey, 1], (y * width + x) * 4)
+      }
+    return out
+  }
   return { width, height, pixels }
 }
 
 /** Paints a sprite with its corner at (left, top). */
 export const lay = (canvas: Canvas, sprite: Sprite, left: number, top: number): void => {
+  const pixels = sprite.pixels()
   for (let y = 0; y < sprite.height; y++)
     for (let x = 0; x < sprite.width; x++) {
       const from = (y * sprite.width + x) * 4
       const to = ((top + y) * canvas.width + left + x) * 3
-      const through = 1 - sprite.pixels[from + 3]!
-      for (let c = 0; c < 3; c++) canvas.pixels[to + c] = sprite.pixels[from + c]! + through * canvas.pixels[to + c]!
+      const through = 1 - pixels[from + 3]!
+      for (let c = 0; c < 3; c++) canvas.pixels[to + c] = pixels[from + c]! + through * canvas.pixels[to + c]!
     }
 }
 

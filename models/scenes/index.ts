@@ -12,7 +12,7 @@ export {
 export { crowdOf, type Crowd, type CrowdThing } from './crowd.ts'
 export { draws, type Draws } from './draws.ts'
 export { openWorld } from './open.ts'
-export { sceneOf, type DrawnScene, type Scene, type SceneBox, type Thing } from './scene.ts'
+export { sceneOf, type PaintedScene, type Scene, type SceneBox, type Thing } from './scene.ts'
 export {
   isHeldOut,
   splits,
