@@ -21,8 +21,9 @@ import {
   draws,
   existsOf,
   questionsOf,
-  type Family,
+  type Draws,
   type Scene,
+  type SceneQuestion,
   type Split,
   type World,
 } from '../../models/scenes/index.ts'
@@ -64,41 +65,45 @@ export const conversation = (tokenizer: ChatTokenizer, turns: readonly Turn[]): 
   return encoded.right
 }
 
-/** What is asked about scene k, in one epoch. */
-export type Lesson = (scene: Scene, world: World, epoch: number, k: number) => readonly Turn[]
+/** What is asked about a scene. */
+export type Lesson = (scene: Scene, world: World, draw: Draws) => readonly Turn[]
+const anyQuestions = (scene: Scene, { index }: World, draw: Draws): readonly SceneQuestion[] =>
+  questionsOf(scene, index, draw.below(0x40000000), 0)
 /** What is there, in one of three orders. */
-export const captions: Lesson = (scene, _, epoch, k) => [captionOf(scene, draws(epoch, k).pick(captionOrders))]
-/** Some of the questions, others in every epoch. */
+export const captions: Lesson = (scene, _, draw) => [captionOf(scene, draw.pick(captionOrders))]
+/** Some of the questions. */
 export const questions =
   (count: number): Lesson =>
-  (scene, { index }, epoch, k) =>
-    questionsOf(scene, index, epoch, k).slice(0, count)
-/** One question of some families, if there is one. */
-export const oneOf =
-  (families: readonly Family[]): Lesson =>
-  (scene, { index }, epoch, k) =>
-    questionsOf(scene, index, epoch, k)
-      .filter(({ family }) => families.includes(family))
-      .slice(0, 1)
-/** Which of twice as many names as there are things is there. */
-export const presence: Lesson = (scene, { index }, epoch, k) => {
-  const draw = draws(epoch, k)
-  const there = new Set(scene.things.map(t => t.label).filter(name => name !== 'number'))
-  const absent = index.concepts.map(c => c.name).filter(name => !there.has(name))
-  const names = draw.shuffled([...there, ...draw.shuffled(absent).slice(0, there.size)])
+  (scene, world, draw) =>
+    anyQuestions(scene, world, draw).slice(0, count)
+/** One question, of each family as often as of another that could be asked. */
+export const question: Lesson = (scene, world, draw) => {
+  const all = anyQuestions(scene, world, draw)
+  const family = draw.pick([...new Set(all.map(q => q.family))])
+  return all.filter(q => q.family === family).slice(0, 1)
+}
+/** Which of two names is there. */
+export const presence: Lesson = (scene, { index }, draw) => {
+  const there = [...new Set(scene.things.map(t => t.label).filter(name => name !== 'number'))]
+  const absent = index.concepts.map(c => c.name).filter(name => !there.includes(name))
+  const names = draw.shuffled([there, absent].map(some => draw.pick(some)))
   return names.map(name => existsOf(scene, name))
 }
+/** One of several lessons, each with its share of all. */
+export const mixed =
+  (lessons: readonly (readonly [share: number, lesson: Lesson])[]): Lesson =>
+  (scene, world, draw) => {
+    let left = draw.between(0, 1)
+    const [, lesson] = lessons.find(([share]) => (left -= share) < 0) ?? lessons.at(-1)!
+    return lesson(scene, world, draw)
+  }
 
-/** Batch k of a lesson: so many scenes of these, those that it has nothing to ask about left out, in another order in every epoch. */
+/** Batch k of a lesson: about so many of these scenes. */
 export const batchOf =
-  <A extends { readonly k: number; readonly scene: Scene }>(world: World, scenes: readonly A[], seed: number) =>
+  <A extends { readonly scene: Scene }>(world: World, scenes: readonly A[], seed: number) =>
   (lesson: Lesson, perBatch: number) =>
   (k: number): readonly (A & { readonly turns: readonly Turn[] })[] => {
-    const perEpoch = Math.floor(scenes.length / perBatch)
-    const [epoch, batch] = [Math.floor(k / perEpoch), k % perEpoch]
-    const order = draws(seed, epoch).shuffled(scenes)
-    return order
-      .slice(batch * perBatch, (batch + 1) * perBatch)
-      .map(kept => ({ ...kept, turns: lesson(kept.scene, world, seed + epoch, kept.k) }))
-      .filter(({ turns }) => turns.length > 0)
+    const draw = draws(seed, k)
+    const some = Array.from({ length: perBatch }, () => draw.pick(scenes))
+    return some.map(one => ({ ...one, turns: lesson(one.scene, world, draw) }))
   }

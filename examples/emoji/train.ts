@@ -4,25 +4,26 @@
  * questions). Every run can be stopped and goes on where it was. `share` makes all of them shorter.
  */
 import { taskEither as TE } from 'fp-ts'
-import {
-  batches,
-  constantRate,
-  cosine,
-  train,
-  type Feeds,
-  type Learner,
-  type Schedule,
-  type TrainReport,
-} from '../../lib/index.ts'
+import { batches, cosine, train, type Feeds, type Learner, type Schedule, type TrainReport } from '../../lib/index.ts'
 import type { TensorEntry } from '../../lib/weights/tensor-file.ts'
 import { load, save } from '../../models/index.ts'
 import { learningFromViews, openTowers, viewsAsked, type Turn, type ViewedSample } from '../../models/learning/index.ts'
-import { draws, splits, type Family } from '../../models/scenes/index.ts'
+import { splits } from '../../models/scenes/index.ts'
 import { adamW } from '../../ops/index.ts'
 import { done } from './done.ts'
 import { initialWeights, writeFolder } from './folder.ts'
 import { language, namingBatch, namingLoss, toldThings } from './language.ts'
-import { batchOf, captions, conversation, keptScenes, oneOf, presence, questions, type Lesson } from './lessons.ts'
+import {
+  batchOf,
+  captions,
+  conversation,
+  keptScenes,
+  mixed,
+  presence,
+  question,
+  questions,
+  type Lesson,
+} from './lessons.ts'
 import { small } from './parts.ts'
 import { composedScenes, readWorld, type ComposedScene } from './scenes.ts'
 import { detailBatch, detailLoss, tokensBatch, tokensLoss } from './towers.ts'
@@ -35,14 +36,12 @@ const shorter = (count: number): number => Math.max(2, Math.round(count * Number
 /** Stages by name: how long, how fast, and what they train. */
 const falling = (rate: number): Schedule => cosine(rate, { warmup: 0.02 })
 const steady = [0.9, 0.999] as const
-/** what a gradient was a hundred steps ago says nothing about a skill that is new */
+/** what a gradient was a hundred steps ago says nothing about what is just being learned */
 const quick = [0.9, 0.95] as const
 const stages = {
   detail: { count: 4500, rate: falling(5e-3), betas: steady, trainable: ['visual', 'things', 'digits'] },
   tokens: { count: 800, rate: falling(2e-3), betas: steady, trainable: ['vision_model', 'tokens'] },
-  drills: { count: 1200, rate: falling(1e-3), betas: quick, trainable: ['told', 'llm'] },
-  skills: { count: 900, rate: constantRate(1e-3), betas: quick, trainable: ['told', 'llm'] },
-  language: { count: 900, rate: falling(1e-3), betas: quick, trainable: ['told', 'llm'] },
+  language: { count: 7000, rate: falling(1e-3), betas: quick, trainable: ['told', 'llm'] },
   naming: { count: 1000, rate: falling(3e-3), betas: quick, trainable: ['visual', 'bbox_projector'] },
   captions: {
     count: 300,
@@ -58,20 +57,8 @@ const stages = {
   },
 } as const
 type Stage = keyof typeof stages
-/**
- * What is asked in many ways at once is learned slowly: one skill after the other is not, as long as those before it are practised with it.
- * A skill is some families of questions.
- */
-const skills: readonly (readonly Family[])[] = [
-  ['left', 'right', 'top', 'bottom'],
-  ['biggest', 'smallest'],
-  ['list', 'next'],
-  ['exists'],
-  ['count', 'category'],
-  ['tiny', 'number'],
-]
 /** Scenes that are told to the language model, and that the towers look at: they are learned from again and again. */
-const [toldCount, shownCount] = [Math.max(64, shorter(4000)), Math.max(16, shorter(3000))]
+const [toldCount, shownCount] = [Math.max(64, shorter(16000)), Math.max(16, shorter(3000))]
 
 const report =
   (stage: Stage) =>
@@ -116,24 +103,14 @@ const reading = language()
 /** Things as words, and what is said about them. */
 const inWords = (scenes: readonly (ComposedScene & { readonly turns: readonly Turn[] })[]): Feeds =>
   reading.feeds(scenes.map(scene => ({ ...conversation(tokenizer, scene.turns), shot: toldThings(tokenizer, scene) })))
-// it finds its way among objects before it is asked about them: which are there, then their order; an order tells all names, so a text has one
-const [ordered, present] = [told(captions, 32), told(presence, 16)]
-const drillsCount = shorter(stages.drills.count)
-const drill = (k: number): Feeds => {
-  const again = 2 * k < drillsCount || draws(seed, k).chance(1 / 4)
-  return inWords((again ? present : ordered)(k))
-}
-const drilled = await run('drills', drill, reading.loss, towers)
-const skillsCount = shorter(stages.skills.count)
-const learnSkill = (k: number): Feeds => {
-  const skill = Math.floor((k * skills.length) / skillsCount)
-  const known = skills.slice(0, skill).flat()
-  const families = draws(seed, k).chance(1 / 2) && known.length > 0 ? known : skills[skill]!
-  return inWords(told(oneOf(families), 64)(k))
-}
-const skilled = await run('skills', learnSkill, reading.loss, drilled)
-const single = told(questions(1), 64)
-const said = await run('language', k => inWords(single(k)), reading.loss, skilled)
+// texts of one question: what was said before is of no use, so nothing is learned but to look
+const practice = mixed([
+  [0.2, captions],
+  [0.1, presence],
+  [0.7, question],
+])
+const texts = told(practice, 128)
+const said = await run('language', k => inWords(texts(k)), reading.loss, towers)
 const matched = await run('naming', k => namingBatch(world, tokenizer, seed + 1, k), namingLoss(), said)
 /** without the heads, and the words in place of objects */
 const speaking = new Map([...matched].filter(([name]) => start.has(name)))

@@ -20,7 +20,7 @@ import {
   type Sample,
   type ViewedSample,
 } from '../../models/learning/index.ts'
-import { splits, type World } from '../../models/scenes/index.ts'
+import { draws, splits, type World } from '../../models/scenes/index.ts'
 import type { ChatTokenizer } from '../../models/text/index.ts'
 import { differs, shareOf } from '../tolerances.ts'
 
@@ -50,7 +50,7 @@ beforeAll(async () => {
   rmSync(folder, { recursive: true })
   samples = scenes.map(({ k }) => {
     const seen = seenScene(world, splits.train, seed, k)
-    return { ...conversation(tokenizer, questions(20)(seen.scene, world, seed, k)), shot: shotOf(seen) }
+    return { ...conversation(tokenizer, questions(20)(seen.scene, world, draws(seed, k))), shot: shotOf(seen) }
   })
 })
 const viewed = () => samples.map((sample, i) => ({ ...sample, shot: shots[i]! }))
