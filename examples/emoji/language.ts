@@ -40,7 +40,7 @@ import {
 } from '../../ops/index.ts'
 import { small } from './parts.ts'
 import type { ComposedScene } from './scenes.ts'
-import { digitsOf, seenSquares, side, thingsInSquares } from './towers.ts'
+import { digitsOf, misread, readFeeds, seenSquares, side, thingsInSquares } from './towers.ts'
 
 /** Things as words: the word for each, the digits written on it, and its box. */
 export interface ToldThings {
@@ -74,6 +74,14 @@ export const usual = { place: [0.5, 0.5, 0.15, 0.15], deviation: [0.24, 0.24, 0.
 /** The words for things, [pictures, boxes, width], and for all ids of the vocabulary. */
 const wordsOf = (ids: AnyTensor): Loose => scope('llm', embed(small.llm))(ids as never) as Loose
 const thingsIn = (shape: Grid): AnyTensor => indexInput('things', [...shape] as never)
+const digitRows = (): Loose =>
+  scope('told', () => param('digits', [noPlate, small.llm.width], { init: 'normal', std: 0.2 }))() as Loose
+/** What is told of the digits on things, [pictures, boxes, 3, width]: nothing, where there are none. */
+const digitsOn = (shape: Grid): Loose => {
+  const nothing = table(new Array<number>(small.llm.width).fill(0), [1, small.llm.width])
+  const rows = loosely(concat)(0)(digitRows(), nothing) as Loose
+  return take(0)(rows, indexInput('digits', [...shape, 3] as never) as never) as Loose
+}
 /**
  * What is told of things besides their words, [pictures, boxes, width]: parameters `told.{places,digits}`. Where a thing lies counts as much
  * as what it is: places are told by how far they are from the usual one.
@@ -82,14 +90,8 @@ const besidesWords = (shape: Grid): Loose => {
   const away = loosely(() => sub)()(placesOfBoxes(shape), table(usual.place, [4]))
   const perDeviation = usual.deviation.map(d => 1 / d)
   const unusual = loosely(() => mul)()(away, table(perDeviation, [4])) as Loose
-  return scope('told', (x: Loose): Loose => {
-    const { width } = small.llm
-    const place = scale(1.5)(scope('places', mlp2(width as Dim) as never)(x as never) as Loose)
-    const nothing = table(new Array<number>(width).fill(0), [1, width])
-    const rows = loosely(concat)(0)(param('digits', [noPlate, width], { init: 'normal', std: 0.2 }), nothing)
-    const digits = take(0)(rows as Loose, indexInput('digits', [...shape, 3] as never) as never)
-    return loosely(() => add)()(place, loosely(reduce)('sum', 'p n d w -> p n w')(digits)) as Loose
-  })(unusual)
+  const place = scale(1.5)(scope('told.places', mlp2(small.llm.width as Dim) as never)(unusual as never) as Loose)
+  return loosely(() => add)()(place, loosely(reduce)('sum', 'p n d w -> p n w')(digitsOn(shape))) as Loose
 }
 /** Objects as words, [pictures, boxes, width]. */
 const objectsAsWords = (shape: Grid): Loose =>
@@ -132,14 +134,29 @@ export const namingLoss = (): Tensor<[]> => {
   const told = loosely(() => add)()(wordsOf(ids), besides)
   const distance = scale(width)(loosely(() => mseLoss())()(tokens, told) as Loose)
 
-  // what is left of a token without its thing's place and digits, to all words: squared distances, less what is common to them
+  // what is left of a token without its thing's place and digits, to all words
   const left = loosely(rearrange)('p n w -> (p n) w')(loosely(() => sub)()(tokens, besides))
   const words = wordsOf(iota(vocabulary))
-  const near = scale(2)(loosely(einsum)('n w, v w -> n v')(left, words) as Loose)
-  const scores = loosely(() => sub)()(near, loosely(reduce)('sum', 'v w -> v')(mul(words, words)))
-  const surprise = crossEntropy()(scores as Loose, loosely(rearrange)('p n -> (p n)')(ids) as never)
-  return add(surprise, scale(0.1)(distance) as never)
+  const near = closeness(
+    loosely(einsum)('n w, v w -> n v')(left, words),
+    loosely(reduce)('sum', 'v w -> v')(mul(words, words)),
+  )
+  const misnamed = crossEntropy()(near, loosely(rearrange)('p n -> (p n)')(ids) as never)
+
+  // and without all but one of the digits, to those that could be at its place
+  const off = loosely(rearrange)('p n w -> (p n) 1 w')(loosely(() => sub)()(tokens, told))
+  const but = loosely(() => add)()(off, loosely(rearrange)('p n d w -> (p n) d w')(digitsOn(shape)))
+  const digits = loosely(rearrange)('(d v) w -> d v w', { d: 3 })(digitRows()) as Loose
+  const like = closeness(
+    loosely(einsum)('n d w, d v w -> n d v')(but, digits),
+    loosely(reduce)('sum', 'd v w -> d v')(mul(digits, digits)),
+  )
+  return [misread(like), scale(0.1)(distance) as Tensor<[]>].reduce((sum, x) => add(sum, x), misnamed)
 }
+/** Squared distances, negative and less what is common to them: of products of something with rows, and the squares of these. */
+const closeness = (products: AnyTensor, squares: AnyTensor): Loose =>
+  loosely(() => sub)()(scale(2)(products as Loose), squares) as Loose
+
 /** Batch k: crowds, each somewhere on a picture. */
 export const namingBatch = (world: World, tokenizer: ChatTokenizer, seed: number, k: number): Feeds => {
   const { feeds, things, boxes } = seenSquares(world, seed, k)
@@ -149,5 +166,5 @@ export const namingBatch = (world: World, tokenizer: ChatTokenizer, seed: number
     return [x1 + x, y1 + y, x2 + x, y2 + y]
   })
   const told = { words: wordsFor(tokenizer, things), digits: things.map(({ text }) => written(text)) }
-  return { ...feeds, ...toldFeeds([{ ...told, boxes: value([things.length, 4], somewhere) }]) }
+  return { ...feeds, ...readFeeds(things), ...toldFeeds([{ ...told, boxes: value([things.length, 4], somewhere) }]) }
 }

@@ -40,6 +40,23 @@ export const classifier = (name: string, classes: number) =>
     return linear('fc2', classes)(hidden) as Loose
   })
 const surprise = (scores: Loose, labels: AnyTensor): Tensor<[]> => crossEntropy()(scores, labels as never)
+/** The mean surprise at the digits of plates, of scores for every place [things, 3, 11]. */
+export const misread = (scores: Loose): Tensor<[]> => {
+  const digits = indexInput('read', ['things', 3])
+  const apart = loosely(rearrange)('n d c -> (n d) c')(scores)
+  return surprise(apart, loosely(rearrange)('n d -> (n d)')(digits))
+}
+/** What `misread` needs. */
+export const readFeeds = (things: readonly CrowdThing[]): Feeds => {
+  const nothing = [unlabelled, unlabelled, unlabelled]
+  return {
+    read: value(
+      [things.length, 3],
+      things.flatMap(({ text }) => (text === undefined ? nothing : digitsOf(text))),
+      'index',
+    ),
+  }
+}
 
 /** What ConvNeXt sees of things in squares that stand one below another, [things, features]. */
 export const thingsInSquares = (): Loose => {
@@ -49,15 +66,14 @@ export const thingsInSquares = (): Loose => {
   const below = maps.map(map => loosely(rearrange)('b c h w -> c (b h) w')(map))
   return pooledFeatures({ bins: small.bins, size: [side, side] })(below, boxes)
 }
-/** The mean surprise at what the things in squares are. */
-export const detailLoss = (world: World): Tensor<[]> => {
+/** The mean surprise at what the things in squares are; that at the digits of a plate counts `digitsShare` of it. */
+export const detailLoss = (world: World, digitsShare: number): Tensor<[]> => {
   const features = thingsInSquares()
-  const [things, digits] = [indexInput('labels', ['things']), indexInput('digits', ['things', 3])]
+  const things = indexInput('labels', ['things'])
   const named = surprise(classifier('things', world.index.concepts.length + 1)(features), things)
   const scores = classifier('digits', 3 * 11)(features)
-  const apart = loosely(rearrange)('n (d c) -> (n d) c', { d: 3 })(scores)
-  const read = surprise(apart, loosely(rearrange)('n d -> (n d)')(digits))
-  return add(named, scale(0.5)(read))
+  const apart = loosely(rearrange)('n (d c) -> n d c', { d: 3 })(scores)
+  return add(named, scale(digitsShare)(misread(apart as Loose)))
 }
 
 const labelOf = ({ index }: World, name: string): number => {
@@ -92,16 +108,14 @@ export const seenSquares = (world: World, seed: number, k: number): SquaresSeen 
 /** Batch k: squares full of things. */
 export const detailBatch = (world: World, seed: number, k: number): Feeds => {
   const { feeds, things } = seenSquares(world, seed, k)
-  const noDigits = [unlabelled, unlabelled, unlabelled]
-  const digits = things.flatMap(({ text }) => (text === undefined ? noDigits : digitsOf(text)))
   return {
     ...feeds,
+    ...readFeeds(things),
     labels: value(
       [things.length],
       things.map(({ label }) => labelOf(world, label)),
       'index',
     ),
-    digits: value([things.length, 3], digits, 'index'),
   }
 }
 

@@ -42,6 +42,7 @@ const stages = {
   detail: { count: 4500, rate: falling(5e-3), betas: steady, trainable: ['visual', 'things', 'digits'] },
   tokens: { count: 800, rate: falling(2e-3), betas: steady, trainable: ['vision_model', 'tokens'] },
   language: { count: 7000, rate: falling(1e-3), betas: quick, trainable: ['told', 'llm'] },
+  digits: { count: 3500, rate: falling(3e-3), betas: steady, trainable: ['visual', 'things', 'digits'] },
   naming: { count: 1000, rate: falling(3e-3), betas: quick, trainable: ['visual', 'bbox_projector'] },
   captions: {
     count: 300,
@@ -96,7 +97,7 @@ const start = initialWeights(seed)
 const tokenizer = await done(TE.fromEither(chatTokenizer(world.index)))
 
 // stage 0: what the parts of the original come with
-const seeing = await run('detail', k => detailBatch(world, seed, k), detailLoss(world), start)
+const seeing = await run('detail', k => detailBatch(world, seed, k), detailLoss(world, 0.5), start)
 const towers = await run('tokens', k => tokensBatch(world, seed, k), tokensLoss(world), seeing)
 const told = batchOf(world, composedScenes(world, splits.train, seed + 1, toldCount), seed + 1)
 const reading = language()
@@ -111,7 +112,8 @@ const practice = mixed([
 ])
 const texts = told(practice, 128)
 const said = await run('language', k => inWords(texts(k)), reading.loss, towers)
-const matched = await run('naming', k => namingBatch(world, tokenizer, seed + 1, k), namingLoss(), said)
+const reads = await run('digits', k => detailBatch(world, seed + 3, k), detailLoss(world, 1.5), said)
+const matched = await run('naming', k => namingBatch(world, tokenizer, seed + 1, k), namingLoss(), reads)
 /** without the heads, and the words in place of objects */
 const speaking = new Map([...matched].filter(([name]) => start.has(name)))
 
