@@ -41,25 +41,25 @@ const quick = [0.9, 0.95] as const
 const stages = {
   detail: { count: 4500, rate: falling(5e-3), betas: steady, trainable: ['visual', 'things', 'digits'] },
   tokens: { count: 800, rate: falling(2e-3), betas: steady, trainable: ['vision_model', 'tokens'] },
-  language: { count: 7000, rate: falling(1e-3), betas: quick, trainable: ['told', 'llm'] },
+  language: { count: 5800, rate: falling(1e-3), betas: quick, trainable: ['told', 'llm'] },
   digits: { count: 3500, rate: falling(3e-3), betas: steady, trainable: ['visual', 'things', 'digits'] },
-  naming: { count: 1000, rate: falling(3e-3), betas: quick, trainable: ['visual', 'bbox_projector'] },
+  naming: { count: 1200, rate: falling(2e-3), betas: quick, trainable: ['visual', 'bbox_projector'] },
   captions: {
-    count: 300,
-    rate: falling(2e-3),
+    count: 200,
+    rate: falling(5e-4),
     betas: quick,
     trainable: ['projector', 'bbox_projector', 'fuse_module'],
   },
   questions: {
-    count: 600,
-    rate: falling(1e-3),
+    count: 500,
+    rate: falling(3e-4),
     betas: quick,
     trainable: ['projector', 'bbox_projector', 'fuse_module', 'llm'],
   },
 } as const
 type Stage = keyof typeof stages
 /** Scenes that are told to the language model, and that the towers look at: they are learned from again and again. */
-const [toldCount, shownCount] = [Math.max(64, shorter(16000)), Math.max(16, shorter(3000))]
+const [toldCount, shownCount] = [Math.max(64, shorter(16000)), Math.max(16, shorter(2000))]
 
 const report =
   (stage: Stage) =>
