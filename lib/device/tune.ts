@@ -97,7 +97,9 @@ const tuneOne = async (
 ): Promise<E.Either<SluiceError, Tuned>> => {
   let products = ''
   let fitting: readonly string[] = []
+  // what the product's own kernel asks; one that is made in parts asks about these too
   const choose = (of: string, names: readonly string[]): undefined => {
+    if (fitting.length > 0) return
     products = of
     fitting = names
   }

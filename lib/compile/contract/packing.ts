@@ -27,7 +27,7 @@ const packed = (name: string, panels: Panels, inputs: readonly Node[], form: For
   const packPanels: (panels: Panels) => (...xs: AnyTensor[]) => AnyTensor = op(name, {
     args: (p: Panels) => p,
     // what it reads may be numbers, and indices that say where
-    kinds: 'a, b, c, d, e, f, g, h -> float',
+    kinds: `${[...'abcdefghijklmnopqrstuvwxyz'].join(', ')} -> float`,
     rule: {
       sentence: () => 'n k -> panels k 32',
       infer: (_: readonly Shape[], p: Panels) => p.shape,

@@ -26,6 +26,8 @@ export interface Problem {
   /** the element of a at any (batch, m, k), and of b at any (batch, n, k): for packing */
   readonly elementOfA: (batch: Expr, m: Expr, k: Expr) => Expr
   readonly elementOfB: (batch: Expr, n: Expr, k: Expr) => Expr
+  /** where the result at any (batch, m, n) stands in what the op gives */
+  readonly placeOf: (batch: Expr, m: Expr, n: Expr) => readonly Expr[]
 }
 
 const flat = (name: string, shape: readonly Dim[]): readonly Expr[] => unravel(axis(name, size.prod(shape)), shape)
@@ -66,6 +68,10 @@ const arrange = (context: KernelContext, anchor: Applied, form: Contract, exchan
     elementOfB: (batchAt, nAt, kAt) => {
       const at = [unravel(batchAt, form.batch), unravel(nAt, nShape), unravel(kAt, form.k)] as const
       return exchange ? form.a(load, ...at) : form.b(load, ...at)
+    },
+    placeOf: (batchAt, mAt, nAt) => {
+      const [b, r, c] = [unravel(batchAt, form.batch), unravel(mAt, mShape), unravel(nAt, nShape)]
+      return exchange ? form.place(b, c, r) : form.place(b, r, c)
     },
   }
 }

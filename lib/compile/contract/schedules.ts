@@ -10,6 +10,7 @@ import { matvec, matvecFits } from './matvec.ts'
 import { panels, panelsCompiling, panelsCopies, panelsFetches, panelsFit, panelsProducts } from './panels.ts'
 import { alongK, runsAlong, storesAlong, type Problem } from './problem.ts'
 import { shared, sharedFits, sharedTiles } from './shared.ts'
+import { partsOfK, split, splitFits } from './split.ts'
 import { storedPanels, storedPanelsFit } from './stored-panels.ts'
 import { aboutSize } from '../usual.ts'
 import { taps, tapsFit, tapsLoads } from './taps.ts'
@@ -104,6 +105,16 @@ export const schedules: readonly Schedule[] = [
     compiling: () => 0.5 + i / 10,
     make: shared(tile),
   })),
+  {
+    name: 'split',
+    fits: splitFits,
+    // parts are made side by side
+    products: p => aboutSize(size.prod([p.batch, p.m, p.n, p.k])) / partsOfK(p),
+    loads: () => 1 / 16,
+    copies: () => ({ numbers: 0, steps: 1 }),
+    compiling: () => 0.7,
+    make: split,
+  },
 ]
 
 const seconds = (schedule: Schedule, problem: Problem): number => {
