@@ -1,7 +1,8 @@
 /**
  * The kernel of a reduction: every row is folded pass by pass, then finished per row or per element. A row is folded by one lane where
  * rows are short or the lanes stand along the rows in memory, else by a team of lanes that meet through subgroup shuffles, or through
- * workgroup memory where there are no subgroups of that size.
+ * workgroup memory where there are no subgroups of that size. On a GPU a team takes some rows that lie side by side in memory, where
+ * these are long and there are too few of them for a lane each.
  */
 import { axis, unravel, type Expr, type Monoid, type Reduce } from '../form/index.ts'
 import type { Applied } from '../graph/index.ts'
@@ -16,9 +17,23 @@ import {
   type KernelContext,
   type KernelSource,
 } from './kernel.ts'
+import type { DeviceProfile } from './pass.ts'
+import { aboutSize } from './usual.ts'
 import { Block, stored, widen, wrap, type Module, type Text } from './wgsl.ts'
 
-type Team = { readonly lanes: number; readonly meet: 'alone' | 'shuffle' | 'memory' }
+type Team = {
+  readonly lanes: number
+  readonly meet: 'alone' | 'shuffle' | 'memory'
+  /** rows of a team, whose lanes are dealt out to them in turn: 1 unless said */
+  readonly across?: number
+}
+/** rows of which a GPU reads a whole sector of memory together */
+const sector = 8
+/** rows that a GPU has enough to do with if each is folded by one lane */
+const manyRows = 16384
+/** Lanes of a team on a GPU: each folds some 16 numbers and more. */
+const teamFor = ({ maxInvocations }: DeviceProfile, numbers: number, least: number): number =>
+  Math.min(maxInvocations, 1024, Math.max(least, 2 ** Math.floor(Math.log2(numbers / 16))))
 
 const isSearch = (m: Monoid): boolean => m === 'argmax' || m === 'argmin'
 const start: Record<'sum' | 'max' | 'min', string> = {
@@ -46,24 +61,26 @@ export const reduceKernel = (context: KernelContext, anchor: Applied, form: Redu
   const alone: Team = { lanes: sideBySide(profile), meet: 'alone' }
   if (short) return print(context, anchor, form, alone, false)
   const shuffles = profile.subgroup[0] >= 4
+  const searches = form.passes.some(p => isSearch(p.monoid))
+  const long = aboutSize(columns)
   const team: Team =
     profile.tuning === 'gpu'
-      ? { lanes: 64, meet: 'memory' }
+      ? { lanes: searches ? 64 : teamFor(profile, long, 64), meet: 'memory' }
       : { lanes: Math.min(8, profile.subgroup[0] || 8), meet: shuffles ? 'shuffle' : 'memory' }
-  const searches = form.passes.some(p => isSearch(p.monoid))
   if (searches) return print(context, anchor, form, team, false)
   const four = typeof columns === 'number' && columns % 4 === 0 ? print(context, anchor, form, team, true) : undefined
   if (four !== undefined && four.vectors !== 'none') return four
-  // the columns do not lie side by side; do the rows? then one lane folds one row
-  return strided(context, anchor, form)
-    ? print(context, anchor, form, alone, false)
-    : print(context, anchor, form, team, false)
+  // the columns do not lie side by side; do the rows? then one lane folds one row, or a team some of them
+  const few = profile.tuning === 'gpu' && long >= 256 && aboutSize(size.prod(form.rows)) < manyRows
+  if (!strided(context, anchor, form, few ? sector : 64)) return print(context, anchor, form, team, false)
+  const beside: Team = { lanes: teamFor(profile, long, 256), meet: 'memory', across: sector }
+  return print(context, anchor, form, few ? beside : alone, false)
 }
 
-/** Do consecutive rows lie side by side in memory, so that lanes should stand along them? */
-const strided = (context: KernelContext, anchor: Applied, form: Reduce): boolean => {
+/** Are there at least so many rows, and do they lie side by side in memory, so that lanes should stand along them? */
+const strided = (context: KernelContext, anchor: Applied, form: Reduce, least: number): boolean => {
   const rows = size.prod(form.rows)
-  if (typeof rows === 'number' && rows < 64) return false
+  if (typeof rows === 'number' && rows < least) return false
   const probe = printModule(context, module => {
     const block = new Block(module, { axis: n => n, four: 'row' })
     const [row, column] = [
@@ -101,11 +118,12 @@ const print = (context: KernelContext, anchor: Applied, form: Reduce, team: Team
     kind: folded(name).e === 'folded' ? (folded(name) as { kind: Text['kind'] }).kind : 'float',
   })
   const axes = (name: string): string => (name === 'column' ? 'column' : 'row')
+  const { across = 1 } = team
 
   return printModule(context, module => {
     const limit = module.size(columns)
-    const step = team.meet === 'alone' ? (four ? 4 : 1) : team.lanes * (four ? 4 : 1)
-    const first = team.meet === 'alone' ? '0' : four ? 'lane * 4' : 'lane'
+    const step = team.meet === 'alone' ? (four ? 4 : 1) : (team.lanes / across) * (four ? 4 : 1)
+    const first = team.meet === 'alone' ? '0' : four ? 'lane * 4' : across > 1 ? `lane / ${across}` : 'lane'
     const loop = (lines: readonly string[]): string =>
       `for (var column = ${first}; column < ${limit}; column += ${step}) {\n${indent(lines)}\n}`
     const lines: string[] = []
@@ -132,6 +150,8 @@ const print = (context: KernelContext, anchor: Applied, form: Reduce, team: Team
     }
     const finish = form.finish
     let wide = false
+    const ragged = across > 1 && !(typeof rows === 'number' && rows % across === 0)
+    if (ragged) lines.push(`if (first + lane % ${across} >= ${module.size(rows)}) { return; }`)
     if (finish.per === 'row') {
       const landed = fusion.landing(root)(rowIndex)
       const value = elementOf(fusion, root, landed, {
@@ -141,7 +161,11 @@ const print = (context: KernelContext, anchor: Applied, form: Reduce, team: Team
       const block = new Block(module, { axis: axes, folded: foldedText })
       const [made, at] = block.print(value, positionIn(context, landed)) as [Text, Text]
       const store = [...block.lines, `y[${at.text}] = ${stored(made, false)};`]
-      lines.push(...(team.meet === 'alone' ? store : ['if (lane == 0) {', indent(store), '}']))
+      lines.push(
+        ...(team.meet === 'alone'
+          ? store
+          : [across > 1 ? `if (lane < ${across}) {` : 'if (lane == 0) {', indent(store), '}']),
+      )
     } else {
       const index = fusion.landing(root)(finish.place(rowIndex, columnIndex))
       const value = elementOf(fusion, root, index, { anchor, value: finish.value(folded, load, rowIndex, columnIndex) })
@@ -150,11 +174,20 @@ const print = (context: KernelContext, anchor: Applied, form: Reduce, team: Team
       wide = four && at.spread === 'linear' && at.aligned
       lines.push(loop([...block.lines, ...storeAt(made, at, wide, four)]))
     }
-    const folds = team.meet === 'alone' ? team.lanes : 1
+    const folds = team.meet === 'alone' ? team.lanes : across
+    const at = 'i32(group.y * 32768u + group.x)'
+    const end = module.size(rows)
     const row =
-      team.meet === 'alone'
-        ? `i32(group.y * 32768u + group.x) * ${team.lanes} + lane`
-        : 'i32(group.y * 32768u + group.x)'
+      across > 1
+        ? [
+            `let first = ${at} * ${across};`,
+            `if (first >= ${end}) { return; }`,
+            ragged ? `let row = min(first + lane % ${across}, ${end} - 1);` : `let row = first + lane % ${across};`,
+          ]
+        : [
+            `let row = ${team.meet === 'alone' ? `${at} * ${team.lanes} + lane` : at};`,
+            `if (row >= ${end}) { return; }`,
+          ]
     const shared =
       team.meet === 'memory'
         ? `var<workgroup> shared_part: array<f32, ${team.lanes}>;\n${form.passes.some(p => isSearch(p.monoid)) ? `var<workgroup> shared_at: array<i32, ${team.lanes}>;\n` : ''}\n`
@@ -162,9 +195,7 @@ const print = (context: KernelContext, anchor: Applied, form: Reduce, team: Team
     const body = `${shared}@compute @workgroup_size(${team.lanes})
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
   let lane = i32(local);
-  let row = ${row};
-  if (row >= ${module.size(rows)}) { return; }
-${indent(lines)}
+${indent([...row, ...lines])}
 }
 `
     const grid: readonly [Dim, Dim, Dim] = [folds === 1 ? rows : size.floorDiv(size.add(rows, folds - 1), folds), 1, 1]
@@ -195,6 +226,7 @@ const meet = (
   part: string,
   team: Team,
 ): readonly string[] => {
+  const { lanes, across = 1 } = team
   if (team.meet === 'alone') return [`let ${name} = ${part};`]
   const steps: number[] = []
   for (let d = 1; d < team.lanes; d *= 2) steps.push(d)
@@ -206,11 +238,11 @@ const meet = (
   return [
     `shared_part[lane] = ${part};`,
     'workgroupBarrier();',
-    `for (var d = ${team.lanes / 2}; d > 0; d /= 2) {`,
+    `for (var d = ${lanes / 2}; d > ${across === 1 ? 0 : across / 2}; d /= 2) {`,
     `  if (lane < d) { shared_part[lane] = ${combine(module, monoid, 'f32', 'shared_part[lane]', 'shared_part[lane + d]')}; }`,
     '  workgroupBarrier();',
     '}',
-    `let ${name} = shared_part[0];`,
+    `let ${name} = shared_part[${across === 1 ? '0' : `lane % ${across}`}];`,
     'workgroupBarrier();',
   ]
 }
