@@ -2,13 +2,15 @@
  * The schedule for a few rows of a, where all time goes into reading b: b is weights in blocks (blocks.ts), a lane makes four columns of
  * one row, and nothing is unpacked twice. Rows beyond the first read the weights again, out of caches where those are large enough.
  *
- * Where subgroups are eight lanes, one makes a block of columns alone, and hands a round by shuffles. Elsewhere lanes read a themselves,
- * and on a GPU many such eights share the k's of a block and add up their sums in workgroup memory.
+ * Where subgroups are eight lanes, one makes a block of columns alone, and hands a round by shuffles. Elsewhere lanes read a themselves.
+ * On a GPU many such eights share the k's of a block of columns and add up their sums in workgroup memory; each asks for a whole block
+ * before it unpacks any of it, so that enough of the weights is on its way at any time.
  */
 import { size } from '../../shape/index.ts'
 import { indent, printModule, type KernelSource } from '../kernel.ts'
 import { Block, widen, type Module, type Text } from '../wgsl.ts'
-import { blockColumns, blockLanes, blocksFit, blocksOf, unitsOf, type Blocks } from './blocks.ts'
+import { aboutSize } from '../usual.ts'
+import { blockColumns, blockLanes, blocksFit, blocksOf, codecs, unitsOf, type Blocks } from './blocks.ts'
 import type { Problem } from './problem.ts'
 import { storeTile } from './tiles.ts'
 
@@ -18,20 +20,34 @@ export const fewRows = 4
 export const matvecFits = (problem: Problem): boolean =>
   typeof problem.m === 'number' && problem.m > 0 && problem.m <= fewRows && blocksFit(problem)
 
-/** Eights of lanes that share the k's of a block of columns. */
-const partsOf = ({ tuning, maxInvocations }: Problem['context']['profile'], { groups }: Blocks): number => {
-  if (tuning !== 'gpu') return 1
-  const most = Math.min(32, maxInvocations / blockLanes, groups)
-  return 2 ** Math.floor(Math.log2(most))
+/** lanes that keep a large GPU busy: 512 for each of its cores */
+const busy = 2 ** 16
+/** Lanes of a workgroup on a GPU: fewer where there are many columns, and those that have a block each. */
+const lanesFor = ({ context, batch, m, n, k }: Problem): number => {
+  const workgroups = size.prod([batch, m, Math.ceil(Number(n) / blockColumns)])
+  const groups = Math.ceil(Number(k) / codecs[context.weights].group)
+  const wanted = Math.max(128, Math.min(512, busy / aboutSize(workgroups)))
+  return 2 ** Math.floor(Math.log2(Math.min(wanted, blockLanes * groups, context.profile.maxInvocations)))
 }
+/** Numbers of lanes to be measured beside the one that is estimated best. */
+export const matvecLanes = [64, 128, 256, 512, 1024] as const
+export const matvecFitsWith =
+  (lanes: number) =>
+  (problem: Problem): boolean => {
+    const { profile, weights } = problem.context
+    const groups = Math.ceil(Number(problem.k) / codecs[weights].group)
+    const able = profile.tuning === 'gpu' && lanes <= Math.min(profile.maxInvocations, blockLanes * groups)
+    return able && matvecFits(problem) && lanes !== lanesFor(problem)
+  }
 
-export const matvec = (problem: Problem): KernelSource => {
+export const matvec = (problem: Problem, given?: number): KernelSource => {
   const { context, batch, m, n } = problem
   const { profile } = context
   const blocks = blocksOf(problem, context.weights)
   const { across, groups, node, codec } = blocks
-  const shuffles = profile.subgroup[0] === blockLanes && profile.subgroup[1] === blockLanes
-  const parts = partsOf(profile, blocks)
+  const gpu = profile.tuning === 'gpu'
+  const shuffles = !gpu && profile.subgroup[0] === blockLanes && profile.subgroup[1] === blockLanes
+  const parts = gpu ? (given ?? lanesFor(problem)) / blockLanes : 1
   const lanes = blockLanes * parts
   const count = size.prod([batch, m, across])
   const units = unitsOf(codec)
@@ -55,7 +71,7 @@ ${batch === 1 ? '' : `  let batch = tile / ${module.size(size.mul(across, m))};\
   var sum = vec4f(0.0);
   for (var g = ${first}; g < ${groups}; g${step}) {
     let at = panel + g * ${units};
-${indent(shuffles ? shuffled(problem, module, blocks) : read(problem, module, blocks), '    ')}
+${indent((gpu ? streamed : shuffles ? shuffled : read)(problem, module, blocks), '    ')}
   }
 ${indent(reduce)}
   let sums = array(sum);
@@ -171,6 +187,62 @@ const read = (problem: Problem, module: Module, blocks: Blocks): readonly string
     ]
   })
   return [...(zero === undefined ? [] : [`let scales = ${units(`at + ${unitsOf(codec) - 8}`)};`]), ...halves.flat()]
+}
+
+/** units that a lane asks for before it unpacks the first of them */
+const underWay = 16
+const components = ['x', 'y', 'z', 'w'] as const
+const total4 = (v: string): string => components.map(c => `${v}.${c}`).join(' + ')
+
+/** One block, all of which is on its way before it is unpacked; four sums for each column, since dot products would add once more. */
+const streamed = (problem: Problem, module: Module, blocks: Blocks): readonly string[] => {
+  const { codec } = blocks
+  const { per, group, zero, factors } = codec
+  const units = module.units(blocks.node)
+  const scaled = zero !== undefined
+  const chunks = range(group / per)
+  const together = underWay / 4
+  const columns = range(4)
+  const load = (c: number): readonly string[] =>
+    columns.map(j => `let w${c}_${j} = ${units(c + j === 0 ? 'at' : `at + ${c * blockColumns + j * blockLanes}`)};`)
+  const quad = (c: number, q: number): readonly string[] => {
+    const { lines, text } = fourOfA(problem, module, blocks)
+    const x = factors === undefined ? 'x' : 'scaled'
+    return [
+      '{',
+      indent([
+        `let k = g * ${group}${c + q === 0 ? '' : ` + ${c * per + q * 4}`};`,
+        ...lines,
+        `let x = ${text};`,
+        ...(scaled ? ['total += x;'] : []),
+        ...(factors === undefined ? [] : [`let scaled = x * ${factors};`]),
+        ...columns.map(j => `part${j} = fma(${codec.four(`w${c}_${j}`, `${q}`)}, ${x}, part${j});`),
+      ]),
+      '}',
+    ]
+  }
+  const perHalf = 32 / per
+  const ends = (c: number): readonly string[] => {
+    if (!scaled || (c + 1) % perHalf !== 0) return []
+    const half = (c + 1) / perHalf - 1
+    const sums = `vec4f(${columns.map(j => total4(`part${j}`)).join(', ')})`
+    const cleared = columns.map(j => `part${j} = vec4f(0.0);`)
+    return [
+      `sum += (${sums} - ${zero}.0 * (${total4('total')})) * ${scaleText(half)};`,
+      ...(c + 1 === chunks.length ? [] : [...cleared, 'total = vec4f(0.0);']),
+    ]
+  }
+  const sums = columns.map(j => `var part${j} = vec4f(0.0);`)
+  return [
+    ...(scaled ? [`let scales = ${units(`at + ${unitsOf(codec) - blockLanes}`)};`, 'var total = vec4f(0.0);'] : []),
+    ...sums,
+    ...chunks.flatMap(c => [
+      ...(c % together === 0 ? chunks.slice(c, c + together).flatMap(load) : []),
+      ...range(per / 4).flatMap(q => quad(c, q)),
+      ...ends(c),
+    ]),
+    ...(scaled ? [] : [`sum += vec4f(${columns.map(j => total4(`part${j}`)).join(', ')});`]),
+  ]
 }
 
 /** The sums of lanes that share columns, added in one order; the first eight lanes have the result and store it. */

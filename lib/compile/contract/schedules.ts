@@ -6,7 +6,7 @@
 import { size, type Dim } from '../../shape/index.ts'
 import type { KernelSource } from '../kernel.ts'
 import { channels, channelsFit } from './channels.ts'
-import { matvec, matvecFits } from './matvec.ts'
+import { matvec, matvecFits, matvecFitsWith, matvecLanes } from './matvec.ts'
 import { panels, panelsCompiling, panelsCopies, panelsFetches, panelsFit, panelsProducts } from './panels.ts'
 import { alongK, runsAlong, storesAlong, type Problem } from './problem.ts'
 import { shared, sharedFits, sharedTiles } from './shared.ts'
@@ -87,8 +87,17 @@ export const schedules: readonly Schedule[] = [
     fetches: ({ context }) => (context.profile.imageRows > 0 ? 1 : 0),
     stored: true,
     compiling: () => 0.3,
-    make: matvec,
+    make: problem => matvec(problem),
   },
+  ...matvecLanes.map((lanes): Schedule => ({
+    name: `matvec, ${lanes} lanes`,
+    fits: matvecFitsWith(lanes),
+    loads: () => 1,
+    stored: true,
+    // measured, not estimated: later than the one before
+    compiling: () => 0.4,
+    make: problem => matvec(problem, lanes),
+  })),
   {
     name: 'stored panels',
     fits: storedPanelsFit,
