@@ -14,7 +14,7 @@ import {
   type Feeds,
   type Value,
 } from 'sluice'
-import { add, einsum, gelu, rearrange } from 'sluice/ops'
+import { add, einsum, flip, gelu, rearrange } from 'sluice/ops'
 import { differs, limits } from '../tolerances.ts'
 import { wave } from '../device/stored-weights.ts'
 import { profiles, refused } from './profiles.ts'
@@ -29,6 +29,10 @@ const programs: Readonly<Record<string, AnyTensor>> = {
   'operands that lie along k': einsum('i r, o r -> o i')(input('x', [20, 1028]), input('dy', [36, 1028])),
   'm and n exchanged': rearrange('o i -> i o')(gradient(x, dy)),
   'several products': einsum('h r i, h r o -> h o i')(input('x', [3, 600, 20]), input('dy', [3, 600, 9])),
+  'several products of fewer rows than a tile': einsum('h r i, h r o -> h o i')(
+    input('x', [3, 600, 20]),
+    input('dy', [3, 600, 12]),
+  ),
   'a k of two axes': einsum('s r i, s r o -> o i')(input('x', [7, 99, 20]), input('dy', [7, 99, 36])),
   'with what comes before and after': gelu(
     add(gradient(rearrange('i r -> r i')(input('x', [20, 1031])), dy), input('bias', [20])),
@@ -41,6 +45,7 @@ const shapesOf = (rows: number) =>
     'operands that lie along k': { x: [20, 1028], dy: [36, 1028] },
     'several products': { x: [3, 600, 20], dy: [3, 600, 9] },
     'with what comes before and after': { x: [20, 1031], dy: [1031, 36] },
+    'several products of fewer rows than a tile': { x: [3, 600, 20], dy: [3, 600, 12] },
     'a k of two axes': { x: [7, 99, 20], dy: [7, 99, 36] },
   }) as Readonly<Record<string, { readonly x: readonly number[]; readonly dy: readonly number[] }>>
 const numbers = (shape: readonly number[], from: number): Value => {
@@ -97,6 +102,18 @@ describe('a product in parts, on a device as a GPU uses it', () => {
     const twice = { ...once, data: Float32Array.from(once.data, v => 2 * v) }
     expectEqual(right(await run(feeds)()).y!, twice)
     dispose()
+  })
+})
+
+describe('products of fewer rows than a tile', () => {
+  it.each(['shared 0', 'shared, 64 by 8 rows 0'])('leave the rows of others alone, %s', async schedule => {
+    const device = right(await openDevice({ profile: { tuning: 'gpu', imageRows: 0, choose: () => schedule } })())
+    // the one whose rows follow is made before
+    const y = flip(0)(einsum('h r i, h r o -> h o i')(input('x', [40, 48, 20]), input('dy', [40, 48, 12])))
+    const { run } = right(await compile({ y }, { device })())
+    const feeds = { x: numbers([40, 48, 20], 1), dy: numbers([40, 48, 12], 2) }
+    expectEqual(right(await run(feeds)()).y!, right(evaluate({ y }, feeds)).y!)
+    device.dispose()
   })
 })
 

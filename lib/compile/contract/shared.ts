@@ -44,7 +44,7 @@ export const shared =
     const columnTiles = size.floorDiv(size.add(n, side - 1), side)
     const count = size.prod([batch, rowTiles, columnTiles])
     return printModule(context, module => {
-      const { lines, wide } = storeTile(problem, module, rows, true)
+      const { lines, wide } = storeTile(problem, module, rows, true, side)
       const [a, b] = [fill(problem, tile, module, 'a'), fill(problem, tile, module, 'b')]
       const body = `var<workgroup> tile_a: array<f32, ${deep * side}>; // [k][m]
 var<workgroup> tile_b: array<f32, ${deep * side}>; // [k][n]

@@ -230,7 +230,7 @@ const manyRows = (problem: Problem): KernelSource => {
     context,
     module => {
       const ground: Ground = { problem, module, blocks, units: module.units(node), rows }
-      const { lines, wide } = storeTile(problem, module, rows, Number(n) % blockColumns !== 0)
+      const { lines, wide } = storeTile(problem, module, rows, Number(n) % blockColumns !== 0, high)
       const first = `tile / ${across}${batch === 1 ? '' : ` % ${module.size(rowTiles)}`} * ${high}`
       const body = `${declarations}
 @compute @workgroup_size(${eights * blockLanes})

@@ -119,13 +119,14 @@ const innerLoop = (
 
 /**
  * The end of a tile: epilogue and store of `sums`, in one loop over its rows (every store site costs compile time). The tile begins at
- * m0, n0; `ragged` says that n0 itself may lie outside.
+ * m0, n0; `ragged` says that n0 itself may lie outside, `high` how many rows the lanes of a workgroup make together.
  */
 export const storeTile = (
   problem: Problem,
   module: Module,
   rows: number,
   ragged = false,
+  high = rows,
 ): { readonly lines: readonly string[]; readonly wide: boolean } => {
   const { context, m, n, value, position } = problem
   const wide = runsAlong(context, problem, 'n', position)
@@ -138,7 +139,7 @@ export const storeTile = (
   })
   // a driver in software writes a constant loop out and compiles every store site of it; a GPU wants its registers named
   const written = context.profile.tuning === 'gpu'
-  const whole = !written || (typeof m === 'number' && m % rows === 0)
+  const whole = !written || (typeof m === 'number' && m % high === 0)
   const outside = [...(whole ? [] : [`m < ${module.size(m)}`]), ...(ragged ? [`n0 < ${module.size(n)}`] : [])]
   const guarded = (lines: readonly string[]): readonly string[] =>
     outside.length === 0 ? lines : [`if (${outside.join(' && ')}) {`, indent(lines), '}']
