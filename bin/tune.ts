@@ -36,6 +36,11 @@ const all: readonly Product[] = [
   layer('Vicuna-7B', 640, 4096, 4096, 'tokens'),
   layer('Vicuna-7B', 1, 4096, 4096),
   layer('Vicuna-7B', 1, 4096, 11008),
+  ...(['f16', 'q8', 'q4'] as const).flatMap(storage =>
+    [layer('Vicuna-7B', 1, 4096, 4096), layer('Vicuna-7B', 1, 4096, 11008), layer('Vicuna-7B', 1, 11008, 4096)].map(
+      (stored): Product => ({ ...stored, name: `${stored.name} in ${storage}`, storage }),
+    ),
+  ),
 ]
 
 const show = ({ product: name, candidates, chosen }: Tuned): string =>

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { expect, it } from 'vitest'
 import { input, inputOf, openDevice, tune, type Value } from 'sluice'
-import { matmul } from 'sluice/ops'
+import { linear, matmul } from 'sluice/ops'
 import type { Kernel } from '../lib/device/pipelines.ts'
 import { opened, wave } from './device/stored-weights.ts'
 
@@ -45,6 +45,17 @@ it('finds that every schedule for GPUs makes the same product, at sizes that fil
     expect(candidates.map(({ schedule }) => schedule).toSorted()).toEqual(gpuSchedules)
     expect(candidates.filter(({ refused }) => refused !== undefined)).toEqual([])
   }
+  device.dispose()
+})
+
+it('finds that any number of lanes that share columns of stored weights makes the same product', async () => {
+  const device = await opened(openDevice({ profile: { tuning: 'gpu', imageRows: 0 } }))
+  const of = linear('layer', 70)(inputOf('x', [3, 2048]))
+  const [tuned] = await opened(tune(device, [{ name: 'a layer', of, feeds: { x: numbers(3, 2048) }, storage: 'q4' }]))
+  expect(tuned!.candidates.map(({ schedule }) => schedule)).toEqual(
+    ['matvec', 'matvec, 64 lanes', 'matvec, 128 lanes'].map(name => `${name} 0`),
+  )
+  expect(tuned!.candidates.filter(({ refused }) => refused !== undefined)).toEqual([])
   device.dispose()
 })
 

@@ -6,7 +6,7 @@
 import { either as E } from 'fp-ts'
 import { differs, limits } from '../check/tolerances.ts'
 import { lower } from '../compile/lower.ts'
-import type { DeviceProfile } from '../compile/pass.ts'
+import type { DeviceProfile, WeightStorage } from '../compile/pass.ts'
 import { interrupted, type Door, type SluiceError } from '../errors.ts'
 import type { AnyTensor, Feeds, Value } from '../graph/index.ts'
 import type { Device } from './device.ts'
@@ -17,6 +17,8 @@ export interface Product {
   readonly name: string
   readonly of: AnyTensor
   readonly feeds: Feeds
+  /** how its weights are stored; f32 unless said */
+  readonly storage?: WeightStorage
 }
 /** What a schedule did: its median time, or why it is out of the question. */
 export interface Candidate {
@@ -60,7 +62,7 @@ const median = (numbers: readonly number[]): number =>
 /** One schedule for the product: its result, and its time unless it is hopeless. */
 const measure = async (
   device: Device,
-  { of, feeds }: Product,
+  { of, feeds, storage = 'f32' }: Product,
   choose: NonNullable<DeviceProfile['choose']>,
   best: number,
   signal: AbortSignal | undefined,
@@ -68,7 +70,7 @@ const measure = async (
   const until = signal === undefined ? {} : { signal }
   const program = await compile(
     { y: of },
-    { ...until, device: { ...device, profile: { ...device.profile, choose } } },
+    { ...until, storage, device: { ...device, profile: { ...device.profile, choose } } },
   )()
   if (E.isLeft(program)) return program
   const { run, profile, dispose } = program.right
@@ -103,7 +105,7 @@ const tuneOne = async (
     products = of
     fitting = names
   }
-  lower({ y: product.of }, { profile: { ...device.profile, choose } })
+  lower({ y: product.of }, { profile: { ...device.profile, choose }, weights: product.storage ?? 'f32' })
   const candidates: Candidate[] = []
   let wanted: Value | undefined
   for (const [i, schedule] of fitting.entries()) {
