@@ -74,6 +74,25 @@ describe('kernels', () => {
       it(`are valid WGSL, ${weights}, ${tuning}`, async () => {
         expect(await refused(lower(graph, { profile: profiles[tuning], weights }))).toEqual([])
       })
+  it('serve one row by the lanes that were measured for it, also where rows have a name', () => {
+    const profile = {
+      ...profiles.gpu,
+      choose: (_: string, fitting: readonly string[]) => fitting.find(name => name === 'matvec, 64 lanes 0'),
+    }
+    const fewRows = (rows: number | 'rows') =>
+      lower(linear(inputOf('x', [rows, 4096]) as Loose, 4096), { profile, weights: 'f16' }).passes.at(-1)!.wgsl
+    for (const rows of [1, 'rows'] as const) expect(fewRows(rows)).toContain('@workgroup_size(64)')
+  })
+  it('keep a GPU busy by more lanes where there are fewer columns', () => {
+    const lanes = (n: number) =>
+      /@workgroup_size\((\d+)\)/.exec(
+        lower(linear(inputOf('x', ['rows', 4096]) as Loose, n), {
+          profile: { ...profiles.gpu, maxInvocations: 1024 },
+          weights: 'f16',
+        }).passes.at(-1)!.wgsl,
+      )![1]
+    expect([1024, 4096, 11_008, 32_000].map(lanes)).toEqual(['512', '512', '128', '128'])
+  })
   for (const tuning of ['lavapipe', 'gpu'] as const)
     it(`read as if written by hand, ${tuning}`, () => {
       const { prepare, passes } = lower(graph, { profile: profiles[tuning], weights: 'q4' })

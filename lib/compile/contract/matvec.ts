@@ -9,7 +9,6 @@
 import { size } from '../../shape/index.ts'
 import { indent, printModule, type KernelSource } from '../kernel.ts'
 import { Block, widen, type Module, type Text } from '../wgsl.ts'
-import { aboutSize } from '../usual.ts'
 import { blockColumns, blockLanes, blocksFit, blocksOf, codecs, unitsOf, type Blocks } from './blocks.ts'
 import type { Problem } from './problem.ts'
 import { storeTile } from './tiles.ts'
@@ -23,10 +22,10 @@ export const matvecFits = (problem: Problem): boolean =>
 /** lanes that keep a large GPU busy: 512 for each of its cores */
 const busy = 2 ** 16
 /** Lanes of a workgroup on a GPU: fewer where there are many columns, and those that have a block each. */
-const lanesFor = ({ context, batch, m, n, k }: Problem): number => {
-  const workgroups = size.prod([batch, m, Math.ceil(Number(n) / blockColumns)])
+const lanesFor = ({ context, batch, n, k }: Problem): number => {
+  const workgroups = Number(batch) * Math.ceil(Number(n) / blockColumns)
   const groups = Math.ceil(Number(k) / codecs[context.weights].group)
-  const wanted = Math.max(128, Math.min(512, busy / aboutSize(workgroups)))
+  const wanted = Math.max(128, Math.min(512, busy / workgroups))
   return 2 ** Math.floor(Math.log2(Math.min(wanted, blockLanes * groups, context.profile.maxInvocations)))
 }
 /** Numbers of lanes to be measured beside the one that is estimated best. */

@@ -34,6 +34,8 @@ export interface Schedule {
   readonly make: (problem: Problem) => KernelSource
 }
 
+const matvecName = (lanes: number): string => `matvec, ${lanes} lanes`
+
 export const schedules: readonly Schedule[] = [
   {
     name: 'tiles',
@@ -90,7 +92,7 @@ export const schedules: readonly Schedule[] = [
     make: problem => matvec(problem),
   },
   ...matvecLanes.map((lanes): Schedule => ({
-    name: `matvec, ${lanes} lanes`,
+    name: matvecName(lanes),
     fits: matvecFitsWith(lanes),
     loads: () => 1,
     stored: true,
@@ -104,7 +106,7 @@ export const schedules: readonly Schedule[] = [
     loads: () => 1 / 32 + 1 / 16,
     stored: true,
     compiling: () => 1,
-    make: storedPanels,
+    make: problem => storedPanels(problem, lanesOfOneRow(problem)),
   },
   ...sharedTiles.map((tile, i): Schedule => ({
     name: tile.name,
@@ -148,11 +150,13 @@ const classOf = (problem: Problem, fitting: readonly string[]): string => {
   return `${sizes.join(' x ')}, along ${lying.join(' ')}, ${context.weights}: ${fitting.toSorted().join(', ')}`
 }
 
-/**
- * The kernel of the arrangement and schedule that were measured fastest on the device, else of those that are estimated fastest; a part
- * takes those of the whole, if it can.
- */
-export const fastest = (problems: readonly Problem[], like?: string): KernelSource => {
+interface Choice {
+  readonly name: string
+  readonly schedule: Schedule
+  readonly problem: Problem
+}
+/** The arrangement and schedule that were measured fastest on the device, else those that are estimated fastest; `like` if it can be had. */
+const choiceOf = (problems: readonly Problem[], like?: string): Choice => {
   const choices = problems.flatMap((problem, k) =>
     schedules
       .filter(s => s.fits(problem))
@@ -170,6 +174,17 @@ export const fastest = (problems: readonly Problem[], like?: string): KernelSour
   }
   const given = choices.find(({ name }) => name === like)
   const wanted = given === undefined ? measured() : undefined
-  const chosen = given ?? able.find(({ name }) => name === wanted) ?? estimated
-  return { ...chosen.schedule.make(chosen.problem), schedule: chosen.name }
+  return given ?? able.find(({ name }) => name === wanted) ?? estimated
+}
+/** The lanes that were measured fastest for one row of a product whose number of rows is known when it runs. */
+const lanesOfOneRow = (problem: Problem): number | undefined => {
+  if (problem.context.profile.tuning !== 'gpu') return undefined
+  const { name } = choiceOf([{ ...problem, m: 1 }])
+  return matvecLanes.find(lanes => name === `${matvecName(lanes)} 0`)
+}
+
+/** The kernel of the choice; a part takes that of the whole, if it can. */
+export const fastest = (problems: readonly Problem[], like?: string): KernelSource => {
+  const { name, schedule, problem } = choiceOf(problems, like)
+  return { ...schedule.make(problem), schedule: name }
 }

@@ -203,10 +203,11 @@ export const storedPanelsFit = (problem: Problem): boolean => {
   const { context, m } = problem
   return context.weights !== 'f32' && !(typeof m === 'number' && m <= fewRows) && blocksFit(problem)
 }
-export const storedPanels = (problem: Problem): KernelSource => {
+/** `lanes` are those of the kernel for a few rows, where these were measured. */
+export const storedPanels = (problem: Problem, lanes?: number): KernelSource => {
   const { m } = problem
   if (typeof m === 'number') return manyRows(problem)
-  const few = { ...matvec(problem), when: { size: m, most: fewRows } }
+  const few = { ...matvec(problem, lanes), when: { size: m, most: fewRows } }
   return { ...manyRows(problem), when: { size: m, least: fewRows + 1 }, others: [few] }
 }
 
