@@ -19,7 +19,7 @@ import {
 import { load } from '../../models/index.ts'
 import { questionsOf, splits, type Family, type SplitName } from '../../models/scenes/index.ts'
 import { adamW } from '../../ops/index.ts'
-import { done } from './done.ts'
+import { done } from '../terminal.ts'
 import { examine, overall, scoresOf, type Marked } from './exam.ts'
 import { initialWeights } from './folder.ts'
 import { batchOf, conversation, keptScenes, questions } from './lessons.ts'

@@ -7,12 +7,20 @@ import { taskEither as TE } from 'fp-ts'
 import { batches, cosine, train, type Feeds, type Learner, type Schedule, type TrainReport } from '../../lib/index.ts'
 import type { TensorEntry } from '../../lib/weights/tensor-file.ts'
 import { load, save } from '../../models/index.ts'
-import { learningFromViews, openTowers, viewsAsked, type Turn, type ViewedSample } from '../../models/learning/index.ts'
+import {
+  learningFromViews,
+  openTowers,
+  viewsAsked,
+  type LookOptions,
+  type Turn,
+  type ViewedSample,
+} from '../../models/learning/index.ts'
 import { splits } from '../../models/scenes/index.ts'
 import { adamW } from '../../ops/index.ts'
-import { done } from './done.ts'
+import { done } from '../terminal.ts'
 import { initialWeights, writeFolder } from './folder.ts'
-import { language, namingBatch, namingLoss, toldThings } from './language.ts'
+import { heard, hearing } from './hearing.ts'
+import { language, toldThings } from './language.ts'
 import {
   batchOf,
   captions,
@@ -24,6 +32,7 @@ import {
   questions,
   type Lesson,
 } from './lessons.ts'
+import { looking, remembered } from './naming.ts'
 import { small } from './parts.ts'
 import { composedScenes, readWorld, type ComposedScene } from './scenes.ts'
 import { detailBatch, detailLoss, tokensBatch, tokensLoss } from './towers.ts'
@@ -43,15 +52,17 @@ const stages = {
   tokens: { count: 800, rate: falling(2e-3), betas: steady, trainable: ['vision_model', 'tokens'] },
   language: { count: 5800, rate: falling(1e-3), betas: quick, trainable: ['told', 'llm'] },
   digits: { count: 3500, rate: falling(3e-3), betas: steady, trainable: ['visual', 'things', 'digits'] },
-  naming: { count: 1200, rate: falling(2e-3), betas: quick, trainable: ['visual', 'bbox_projector'] },
+  naming: { count: 3000, rate: falling(1e-2), betas: steady, trainable: ['bbox_projector'] },
+  sharpening: { count: 600, rate: falling(1e-3), betas: steady, trainable: ['visual', 'bbox_projector'] },
+  hearing: { count: 420, rate: falling(5e-4), betas: quick, trainable: ['llm'] },
   captions: {
-    count: 200,
+    count: 100,
     rate: falling(5e-4),
     betas: quick,
     trainable: ['projector', 'bbox_projector', 'fuse_module'],
   },
   questions: {
-    count: 500,
+    count: 250,
     rate: falling(3e-4),
     betas: quick,
     trainable: ['projector', 'bbox_projector', 'fuse_module', 'llm'],
@@ -113,28 +124,42 @@ const practice = mixed([
 const texts = told(practice, 128)
 const said = await run('language', k => inWords(texts(k)), reading.loss, towers)
 const reads = await run('digits', k => detailBatch(world, seed + 3, k), detailLoss(world, 1.5), said)
-const matched = await run('naming', k => namingBatch(world, tokenizer, seed + 1, k), namingLoss(), reads)
+// the tower is left alone until what reads it knows the words
+const memory = await done(remembered(world, tokenizer, reads, seed + 1, shorter(700)))
+const named = await run('naming', memory.data, memory.loss, reads)
+const sight = looking(world, tokenizer, seed + 4)
+const matched = await run('sharpening', sight.data, sight.loss, named)
 /** without the heads, and the words in place of objects */
-const speaking = new Map([...matched].filter(([name]) => start.has(name)))
+const naming = new Map([...matched].filter(([name]) => start.has(name)))
 
-// stages 1 and 2
-await done(writeFolder(`${folder}/start`, world.index, speaking))
-const model = await done(load(`${folder}/start`))
+// what the towers see of scenes from here on
 const taught = learningFromViews(small)
 const asked = viewsAsked(taught)
 const looked = (count: number): void => {
   if (count % 400 === 0) console.log(`looked at ${count} scenes`)
 }
-const look = { asked, towers: openTowers(small, asked, { weights: speaking }), onPictures: looked }
-const seen = await done(keptScenes(world, `${folder}/views`, look)(splits.train, seed + 1, shownCount))
+const look = { asked, towers: openTowers(small, asked, { weights: naming }), onPictures: looked }
+const keep = (views: LookOptions['asked']) =>
+  done(keptScenes(world, `${folder}/views`, { ...look, asked: views })(splits.train, seed + 1, shownCount))
+const seen = await keep(asked)
 const shown = batchOf(world, seen, seed + 1)
+type Shown = ReturnType<ReturnType<typeof shown>>
+const samplesOf = async (scenes: Shown): Promise<ViewedSample[]> => {
+  const samples: ViewedSample[] = []
+  for (const { turns, shot } of scenes) samples.push({ ...conversation(tokenizer, turns), shot: await done(shot) })
+  return samples
+}
+const objects = hearing()
+const practiceSeen = batchOf(world, await keep(heard), seed + 1)(practice, 64)
+const listening = async (k: number): Promise<Feeds> => objects.feeds(await samplesOf(practiceSeen(k)))
+const speaking = await run('hearing', listening, objects.loss, naming)
+
+// stages 1 and 2
+await done(writeFolder(`${folder}/start`, world.index, speaking))
+const model = await done(load(`${folder}/start`))
 const show = (lesson: Lesson) => {
   const scenes = shown(lesson, 8)
-  return async (k: number): Promise<Feeds> => {
-    const samples: ViewedSample[] = []
-    for (const { turns, shot } of scenes(k)) samples.push({ ...conversation(tokenizer, turns), shot: await done(shot) })
-    return taught.feeds(samples)
-  }
+  return async (k: number): Promise<Feeds> => taught.feeds(await samplesOf(scenes(k)))
 }
 const captioned = await run('captions', show(captions), taught.loss, speaking)
 const weights = await run('questions', show(questions(6)), taught.loss, captioned)

@@ -1,7 +1,8 @@
-/** The value of a door, for a program that has nobody to hand an error to: it says what is wrong, and stops. */
+/** How programs without a caller speak: they have nobody to hand an error to, so they say what is wrong, and stop. */
 import { either as E } from 'fp-ts'
-import type { Door } from '../../lib/index.ts'
+import type { Door } from 'sluice'
 
+/** The value of a door. */
 export const done = async <A>(door: Door<A>): Promise<A> => {
   const result = await door()
   if (E.isRight(result)) return result.right
