@@ -76,7 +76,7 @@ const llmConfig = {
  */
 const start = (name: string, shape: readonly number[], own: Init): Init => {
   if (name.endsWith('.embed_tokens.weight')) return { init: 'normal', std: 0.3 }
-  if (name === 'projector.model.2.weight') return { init: 'zeros' }
+  if (name.startsWith('projector.model.2.')) return { init: 'zeros' }
   if (name.endsWith('.gamma')) return { init: 'constant', value: 0.5 }
   if (!name.startsWith('visual.trunk.') || shape.length < 2) return own
   return { init: 'normal', std: shape.slice(1).reduce((a, b) => a * b, 1) ** -0.5 }
