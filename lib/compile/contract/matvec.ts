@@ -22,22 +22,23 @@ export const matvecFits = (problem: Problem): boolean =>
 /** lanes that keep a large GPU busy: 512 for each of its cores */
 const busy = 2 ** 16
 /** Lanes of a workgroup on a GPU: fewer where there are many columns, and those that have a block each. */
-const lanesFor = ({ context, batch, n, k }: Problem): number => {
-  const workgroups = Number(batch) * Math.ceil(Number(n) / blockColumns)
-  const groups = Math.ceil(Number(k) / codecs[context.weights].group)
+const lanesFor = (problem: Problem): number => {
+  const workgroups = Number(problem.batch) * Math.ceil(Number(problem.n) / blockColumns)
   const wanted = Math.max(128, Math.min(512, busy / workgroups))
-  return 2 ** Math.floor(Math.log2(Math.min(wanted, blockLanes * groups, context.profile.maxInvocations)))
+  return 2 ** Math.floor(Math.log2(Math.min(wanted, mostLanes(problem))))
 }
+/** Lanes that a workgroup may have, and that have a block each. */
+const mostLanes = ({ context: { profile, weights }, k }: Problem): number =>
+  Math.min(profile.maxInvocations, blockLanes * Math.ceil(Number(k) / codecs[weights].group))
 /** Numbers of lanes to be measured beside the one that is estimated best. */
 export const matvecLanes = [64, 128, 256, 512, 1024] as const
 export const matvecFitsWith =
   (lanes: number) =>
-  (problem: Problem): boolean => {
-    const { profile, weights } = problem.context
-    const groups = Math.ceil(Number(problem.k) / codecs[weights].group)
-    const able = profile.tuning === 'gpu' && lanes <= Math.min(profile.maxInvocations, blockLanes * groups)
-    return able && matvecFits(problem) && lanes !== lanesFor(problem)
-  }
+  (problem: Problem): boolean =>
+    problem.context.profile.tuning === 'gpu' &&
+    lanes <= mostLanes(problem) &&
+    matvecFits(problem) &&
+    lanes !== lanesFor(problem)
 
 export const matvec = (problem: Problem, given?: number): KernelSource => {
   const { context, batch, m, n } = problem
