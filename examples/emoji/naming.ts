@@ -22,6 +22,7 @@ import { mlp2 } from '../../models/projector.ts'
 import { draws, type CrowdThing, type World } from '../../models/scenes/index.ts'
 import type { ChatTokenizer } from '../../models/text/index.ts'
 import { add, crossEntropy, einsum, iota, mseLoss, mul, rearrange, reduce, scale, sub } from '../../ops/index.ts'
+import { done } from '../terminal.ts'
 import {
   besidesWords,
   digitRows,
@@ -101,22 +102,18 @@ export const looking = (world: World, tokenizer: ChatTokenizer, seed: number) =>
 const rows = 512
 /** numbers that ConvNeXt gives of a box */
 export const featureWidth = small.convNext.widths.reduce((a, b) => a + b, 0)
-/**
- * From what ConvNeXt sees of the things in so many batches of crowds, kept: while it stays as it is, each is looked at once. Errors: those of
- * compiling and running.
- */
-export const remembered =
-  (
-    world: World,
-    tokenizer: ChatTokenizer,
-    weights: WeightSource,
-    seed: number,
-    count: number,
-  ): Door<{ readonly loss: Tensor<[]>; readonly data: (k: number) => Feeds }> =>
+interface KeptThing {
+  readonly thing: CrowdThing
+  readonly box: Corners
+  /** what ConvNeXt sees of it */
+  readonly features: Float32Array
+}
+const keepThings =
+  (world: World, weights: WeightSource, seed: number, count: number): Door<readonly KeptThing[]> =>
   async () => {
     const program = await compile({ seen: thingsInSquares() }, { weights })()
     if (E.isLeft(program)) return program
-    const kept: { readonly thing: CrowdThing; readonly box: Corners; readonly features: Float32Array }[] = []
+    const kept: KeptThing[] = []
     for (let k = 0; k < count; k++) {
       const { feeds, things, boxes } = crowds(world, seed, k)
       const ran = await program.right.run(feeds)()
@@ -127,17 +124,33 @@ export const remembered =
       )
     }
     program.right.dispose()
-    const data = (k: number): Feeds => {
-      const draw = draws(seed, k)
-      const some = Array.from({ length: rows }, () => draw.pick(kept))
-      const features = new Float32Array(rows * featureWidth)
-      some.forEach((one, i) => features.set(one.features, i * featureWidth))
-      const known = knownFeeds(
-        tokenizer,
-        some.map(({ thing }) => thing),
-        some.map(({ box }) => box),
-      )
-      return { ...known, features: value([rows, featureWidth], features) }
-    }
-    return E.right({ loss: namingLoss(inputOf('features', ['things', featureWidth]) as Loose), data })
+    return E.right(kept)
   }
+/**
+ * From what ConvNeXt sees of the things in so many batches of crowds, kept: while it stays as it is, each is looked at once, before the first
+ * batch is made.
+ */
+export const remembered = (
+  world: World,
+  tokenizer: ChatTokenizer,
+  weights: WeightSource,
+  seed: number,
+  count: number,
+) => {
+  let looked: Promise<readonly KeptThing[]> | undefined
+  const data = async (k: number): Promise<Feeds> => {
+    looked ??= done(keepThings(world, weights, seed, count))
+    const kept = await looked
+    const draw = draws(seed, k)
+    const some = Array.from({ length: rows }, () => draw.pick(kept))
+    const features = new Float32Array(rows * featureWidth)
+    some.forEach((one, i) => features.set(one.features, i * featureWidth))
+    const known = knownFeeds(
+      tokenizer,
+      some.map(({ thing }) => thing),
+      some.map(({ box }) => box),
+    )
+    return { ...known, features: value([rows, featureWidth], features) }
+  }
+  return { loss: namingLoss(inputOf('features', ['things', featureWidth]) as Loose), data }
+}

@@ -125,7 +125,7 @@ const texts = told(practice, 128)
 const said = await run('language', k => inWords(texts(k)), reading.loss, towers)
 const reads = await run('digits', k => detailBatch(world, seed + 3, k), detailLoss(world, 1.5), said)
 // the tower is left alone until what reads it knows the words
-const memory = await done(remembered(world, tokenizer, reads, seed + 1, shorter(700)))
+const memory = remembered(world, tokenizer, reads, seed + 1, shorter(700))
 const named = await run('naming', memory.data, memory.loss, reads)
 const sight = looking(world, tokenizer, seed + 4)
 const matched = await run('sharpening', sight.data, sight.loss, named)
