@@ -129,5 +129,5 @@ export {
   vicuna7b,
   yi34b,
 } from './presets.ts'
-export { mlp2, multiHead, readByQueries, resampler, type LookUp, type Projector } from './projector.ts'
+export { mlp, mlp2, multiHead, readByQueries, resampler, type LookUp, type Projector } from './projector.ts'
 export { regionResampler } from './regions.ts'

@@ -55,6 +55,8 @@ export interface MgParts {
   }) => AnyTensor
   /** what becomes of the objects in boxes; nothing unless said */
   readonly boxes?: BoxMerging
+  /** makes the objects' tokens; two linear layers unless said */
+  readonly boxProjector?: Projector
   /** bins of RoIAlign, per side */
   readonly bins?: number
 }
@@ -139,7 +141,8 @@ export const seenTokens =
     if (parts.boxes === undefined) return { picture: picture(fused) }
     const { map, objects } = parts.boxes({ low, fused, features: features!, places: places!, known })
     if (objects === undefined) return { picture: picture(map) }
-    return { picture: picture(map), objects: named('objects')(projected('bbox_projector', mlp2, objects)) }
+    const projector = parts.boxProjector ?? mlp2
+    return { picture: picture(map), objects: named('objects')(projected('bbox_projector', projector, objects)) }
   }
 /** From pixels and boxes to tokens of the language model's width. */
 export const look =

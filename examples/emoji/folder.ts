@@ -10,7 +10,7 @@ import { nameInFile, partOf, renames } from '../../models/load/names.ts'
 import { weightFiles } from '../../models/load/save.ts'
 import { clipMean, clipStd } from '../../models/pictures/index.ts'
 import type { SheetIndex } from '../../models/scenes/index.ts'
-import { small } from './parts.ts'
+import { boxHidden, small } from './parts.ts'
 import { tokenizerConfig, tokenizerFile } from './words.ts'
 
 const { clip, llm, lowSize, imageSize, bins } = small
@@ -25,6 +25,7 @@ const wiring = {
   fusion: 'conv-gate',
   boxes: 'placed',
   roi_size: bins,
+  box_hidden: boxHidden,
   box_limit: 100,
   box_threshold: 0,
   template: 'vicuna',

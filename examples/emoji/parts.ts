@@ -1,9 +1,11 @@
 /**
- * A MG-LLaVA small enough to train on a laptop's processor: 1.7 million weights, the ratio of its two views (168 to 384 pixels) that of
+ * A MG-LLaVA small enough to train on a laptop's processor: 1.9 million weights, the ratio of its two views (168 to 384 pixels) that of
  * the original (336 to 768), Conv-Gate fusion, object tokens that know where their boxes lie.
  */
-import { convGate, placedBoxes, separate } from 'sluice/models'
+import { convGate, mlp, placedBoxes, separate } from 'sluice/models'
 
+/** numbers between the two layers of the box projector: so many things are not told apart by as few as a token has */
+export const boxHidden = 512
 export const small = {
   lowSize: 168,
   imageSize: 384,
@@ -21,6 +23,7 @@ export const small = {
   convNext: { depths: [1, 1, 2, 1], widths: [16, 32, 80, 160] },
   fusion: convGate,
   boxes: placedBoxes,
+  boxProjector: mlp(boxHidden),
   bins: 8,
   llm: {
     width: 128,

@@ -12,7 +12,7 @@ import {
   plainConcat,
 } from '../fusion.ts'
 import type { LlavaParts, MgLlavaParts, MgParts } from '../mg-llava.ts'
-import { resampler } from '../projector.ts'
+import { mlp, resampler } from '../projector.ts'
 import type { BoxesName, FusionName, Wiring } from './wiring.ts'
 
 export const fusions: Readonly<Record<FusionName, MgParts['fusion']>> = {
@@ -39,7 +39,7 @@ export interface Backbones extends Pick<LlavaParts, 'clip' | 'llm'> {
 }
 /** The parts of the model that a wiring describes, around these towers and this language model. */
 export const partsOf = (wiring: Wiring, { clip, llm, convNext }: Backbones): MgLlavaParts => {
-  const { low_size, image_size, roi_size, fusion, boxes, resampler_heads } = wiring
+  const { low_size, image_size, roi_size, fusion, boxes, box_hidden, resampler_heads } = wiring
   const low = { lowSize: low_size, clip, llm }
   if (convNext === undefined || image_size === null) return low
   const both = {
@@ -49,6 +49,7 @@ export const partsOf = (wiring: Wiring, { clip, llm, convNext }: Backbones): MgL
     fusion: fusions[fusion],
     ...(roi_size === null ? {} : { bins: roi_size }),
     ...(boxes === 'none' ? {} : { boxes: mergings[boxes](wiring) }),
+    ...(box_hidden === undefined ? {} : { boxProjector: mlp(box_hidden) }),
   }
   if (fusion !== 'resampler') return both
   return { ...both, projector: resampler({ heads: resampler_heads!, side: low_size / Number(clip.patch) }) }
