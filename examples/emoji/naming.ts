@@ -1,6 +1,7 @@
 /**
- * The last of stage 0: the box projector, and ConvNeXt with it, learn the words for what is seen. The token of a thing in a crowd has to come
- * close to the word that the language model knows for it, with its place and digits, and closer to it than to any other word.
+ * Stage 0 of the box projector: it learns the words for what is seen. The token of a thing in a crowd has to come close to the word that the
+ * language model knows for it, with its place and digits, and closer to it than to any other word. ConvNeXt stays as it is by now, so it
+ * looks at each thing once.
  */
 import { either as E } from 'fp-ts'
 import {
@@ -10,7 +11,6 @@ import {
   scope,
   value,
   type AnyTensor,
-  type Dim,
   type Door,
   type Feeds,
   type Loose,
@@ -18,7 +18,6 @@ import {
   type WeightSource,
 } from '../../lib/index.ts'
 import { withPlaces } from '../../models/box-merging.ts'
-import { mlp2 } from '../../models/projector.ts'
 import { draws, type CrowdThing, type World } from '../../models/scenes/index.ts'
 import type { ChatTokenizer } from '../../models/text/index.ts'
 import { add, crossEntropy, einsum, iota, mseLoss, mul, rearrange, reduce, scale, sub } from '../../ops/index.ts'
@@ -48,7 +47,7 @@ export const namingLoss = (seen: Loose): Tensor<[]> => {
   const shape: Grid = [1, 'things']
   const features = loosely(rearrange)('n c -> 1 n c')(seen)
   const { width, vocabulary } = small.llm
-  const project = scope('bbox_projector', mlp2(width as Dim) as never)
+  const project = scope('bbox_projector', small.boxProjector(width) as never)
   const tokens = project(withPlaces(features, placesOfBoxes(shape)) as never) as Loose
   const [ids, besides] = [thingsIn(shape), besidesWords(shape)]
   const told = loosely(() => add)()(wordsOf(ids), besides)
@@ -90,22 +89,12 @@ const crowds = (world: World, seed: number, k: number) => {
   return { feeds, things, boxes: somewhere }
 }
 
-/** From pixels: the squares of crowds k. */
-export const looking = (world: World, tokenizer: ChatTokenizer, seed: number) => ({
-  loss: namingLoss(thingsInSquares()),
-  data: (k: number): Feeds => {
-    const { feeds, things, boxes } = crowds(world, seed, k)
-    return { ...feeds, ...knownFeeds(tokenizer, things, boxes) }
-  },
-})
-
-const rows = 512
 /** numbers that ConvNeXt gives of a box */
 export const featureWidth = small.convNext.widths.reduce((a, b) => a + b, 0)
-interface KeptThing {
+/** A thing of a crowd, and what ConvNeXt sees of it. */
+export interface KeptThing {
   readonly thing: CrowdThing
   readonly box: Corners
-  /** what ConvNeXt sees of it */
   readonly features: Float32Array
 }
 const keepThings =
@@ -114,9 +103,13 @@ const keepThings =
     const program = await compile({ seen: thingsInSquares() }, { weights })()
     if (E.isLeft(program)) return program
     const kept: KeptThing[] = []
+    let next = crowds(world, seed, 0)
     for (let k = 0; k < count; k++) {
-      const { feeds, things, boxes } = crowds(world, seed, k)
-      const ran = await program.right.run(feeds)()
+      const { feeds, things, boxes } = next
+      const running = program.right.run(feeds)()
+      // drawn while these are looked at
+      if (k + 1 < count) next = crowds(world, seed, k + 1)
+      const ran = await running
       if (E.isLeft(ran)) return ran
       const seen = ran.right.seen!.data as Float32Array
       things.forEach((thing, i) =>
@@ -126,21 +119,20 @@ const keepThings =
     program.right.dispose()
     return E.right(kept)
   }
-/**
- * From what ConvNeXt sees of the things in so many batches of crowds, kept: while it stays as it is, each is looked at once, before the first
- * batch is made.
- */
-export const remembered = (
-  world: World,
-  tokenizer: ChatTokenizer,
-  weights: WeightSource,
-  seed: number,
-  count: number,
-) => {
+/** Things that are looked at once, when they are first asked for. */
+export type Memory = () => Promise<readonly KeptThing[]>
+/** The things in so many batches of crowds. */
+export const remembered = (world: World, weights: WeightSource, seed: number, count: number): Memory => {
   let looked: Promise<readonly KeptThing[]> | undefined
-  const data = async (k: number): Promise<Feeds> => {
-    looked ??= done(keepThings(world, weights, seed, count))
-    const kept = await looked
+  return () => (looked ??= done(keepThings(world, weights, seed, count)))
+}
+
+const rows = 512
+/** From what is remembered of things. */
+export const naming = (tokenizer: ChatTokenizer, memory: Memory, seed: number) => ({
+  loss: namingLoss(inputOf('features', ['things', featureWidth]) as Loose),
+  data: async (k: number): Promise<Feeds> => {
+    const kept = await memory()
     const draw = draws(seed, k)
     const some = Array.from({ length: rows }, () => draw.pick(kept))
     const features = new Float32Array(rows * featureWidth)
@@ -151,6 +143,5 @@ export const remembered = (
       some.map(({ box }) => box),
     )
     return { ...known, features: value([rows, featureWidth], features) }
-  }
-  return { loss: namingLoss(inputOf('features', ['things', featureWidth]) as Loose), data }
-}
+  },
+})

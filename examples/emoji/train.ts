@@ -1,25 +1,19 @@
 /**
- * `npm run train:emoji -- [folder] [share]`: a small MG-LLaVA from nothing to answers: both towers and the language model learn what they
- * would come with elsewhere (stage 0; the language model reads words in place of objects), then the projectors and the fusion (stage 1, captions), and the language model with them (stage 2,
- * questions). Every run can be stopped and goes on where it was. `share` makes all of them shorter.
+ * `npm run train:emoji -- [folder] [share]`: a small MG-LLaVA from nothing to answers. Stage 0: both towers, the language model and the box
+ * projector learn what they would come with elsewhere, the language model from words in place of objects. Stage 1, captions: the projectors
+ * and the fusion. Stage 2, questions: the language model with them. Every run can be stopped and goes on where it was. `share` makes all
+ * of them shorter.
  */
 import { taskEither as TE } from 'fp-ts'
 import { batches, cosine, train, type Feeds, type Learner, type Schedule, type TrainReport } from '../../lib/index.ts'
 import type { TensorEntry } from '../../lib/weights/tensor-file.ts'
 import { load, save } from '../../models/index.ts'
-import {
-  learningFromViews,
-  openTowers,
-  viewsAsked,
-  type LookOptions,
-  type Turn,
-  type ViewedSample,
-} from '../../models/learning/index.ts'
+import { learningFromViews, openTowers, viewsAsked, type Turn, type ViewedSample } from '../../models/learning/index.ts'
 import { splits } from '../../models/scenes/index.ts'
 import { adamW } from '../../ops/index.ts'
 import { done } from '../terminal.ts'
 import { initialWeights, writeFolder } from './folder.ts'
-import { heard, hearing } from './hearing.ts'
+import { heardThings, hearing, recalledScenes, type RecalledScene } from './hearing.ts'
 import { language, toldThings } from './language.ts'
 import {
   batchOf,
@@ -32,7 +26,7 @@ import {
   questions,
   type Lesson,
 } from './lessons.ts'
-import { looking, remembered } from './naming.ts'
+import { naming, remembered } from './naming.ts'
 import { small } from './parts.ts'
 import { composedScenes, readWorld, type ComposedScene } from './scenes.ts'
 import { detailBatch, detailLoss, tokensBatch, tokensLoss } from './towers.ts'
@@ -52,9 +46,8 @@ const stages = {
   tokens: { count: 800, rate: falling(2e-3), betas: steady, trainable: ['vision_model', 'tokens'] },
   language: { count: 5800, rate: falling(1e-3), betas: quick, trainable: ['told', 'llm'] },
   digits: { count: 3500, rate: falling(3e-3), betas: steady, trainable: ['visual', 'things', 'digits'] },
-  naming: { count: 3000, rate: falling(1e-2), betas: steady, trainable: ['bbox_projector'] },
-  sharpening: { count: 600, rate: falling(1e-3), betas: steady, trainable: ['visual', 'bbox_projector'] },
-  hearing: { count: 420, rate: falling(5e-4), betas: quick, trainable: ['llm'] },
+  naming: { count: 4000, rate: falling(5e-3), betas: steady, trainable: ['bbox_projector'] },
+  hearing: { count: 2000, rate: falling(1e-3), betas: quick, trainable: ['bbox_projector', 'llm'] },
   captions: {
     count: 100,
     rate: falling(5e-4),
@@ -70,7 +63,7 @@ const stages = {
 } as const
 type Stage = keyof typeof stages
 /** Scenes that are told to the language model, and that the towers look at: they are learned from again and again. */
-const [toldCount, shownCount] = [Math.max(64, shorter(16000)), Math.max(16, shorter(2000))]
+const [toldCount, shownCount] = [Math.max(64, shorter(16000)), Math.max(16, shorter(4000))]
 
 const report =
   (stage: Stage) =>
@@ -104,13 +97,14 @@ const run = async (
 }
 
 const world = await readWorld()
-const start = initialWeights(seed)
+const initial = initialWeights(seed)
 const tokenizer = await done(TE.fromEither(chatTokenizer(world.index)))
 
 // stage 0: what the parts of the original come with
-const seeing = await run('detail', k => detailBatch(world, seed, k), detailLoss(world, 0.5), start)
+const seeing = await run('detail', k => detailBatch(world, seed, k), detailLoss(world, 0.5), initial)
 const towers = await run('tokens', k => tokensBatch(world, seed, k), tokensLoss(world), seeing)
-const told = batchOf(world, composedScenes(world, splits.train, seed + 1, toldCount), seed + 1)
+const scenes = composedScenes(world, splits.train, seed + 1, toldCount)
+const told = batchOf(world, scenes, seed + 1)
 const reading = language()
 /** Things as words, and what is said about them. */
 const inWords = (scenes: readonly (ComposedScene & { readonly turns: readonly Turn[] })[]): Feeds =>
@@ -124,44 +118,40 @@ const practice = mixed([
 const texts = told(practice, 128)
 const said = await run('language', k => inWords(texts(k)), reading.loss, towers)
 const reads = await run('digits', k => detailBatch(world, seed + 3, k), detailLoss(world, 1.5), said)
-// the tower is left alone until what reads it knows the words
-const memory = remembered(world, tokenizer, reads, seed + 1, shorter(700))
-const named = await run('naming', memory.data, memory.loss, reads)
-const sight = looking(world, tokenizer, seed + 4)
-const matched = await run('sharpening', sight.data, sight.loss, named)
-/** without the heads, and the words in place of objects */
-const naming = new Map([...matched].filter(([name]) => start.has(name)))
+// how things look to ConvNeXt, which stays as it is from here on
+const memory = remembered(world, reads, seed + 1, shorter(1400))
+const names = naming(tokenizer, memory, seed + 1)
+const named = await run('naming', names.data, names.loss, reads)
+const heard = hearing()
+let recalled: Promise<readonly RecalledScene[]> | undefined
+const listening = async (k: number): Promise<Feeds> => {
+  recalled ??= memory().then(kept => recalledScenes(kept, scenes, seed + 1))
+  const some = batchOf(world, await recalled, seed + 1)(practice, 64)(k)
+  return heard.feeds(some.map(scene => ({ ...conversation(tokenizer, scene.turns), shot: heardThings(scene) })))
+}
+const hearingWords = await run('hearing', listening, heard.loss, named)
 
-// what the towers see of scenes from here on
+// stages 1 and 2; both towers stay as they are, so they look at each scene once
+const start = new Map([...hearingWords].filter(([name]) => initial.has(name)))
+await done(writeFolder(`${folder}/start`, world.index, start))
+const model = await done(load(`${folder}/start`))
 const taught = learningFromViews(small)
 const asked = viewsAsked(taught)
 const looked = (count: number): void => {
   if (count % 400 === 0) console.log(`looked at ${count} scenes`)
 }
-const look = { asked, towers: openTowers(small, asked, { weights: naming }), onPictures: looked }
-const keep = (views: LookOptions['asked']) =>
-  done(keptScenes(world, `${folder}/views`, { ...look, asked: views })(splits.train, seed + 1, shownCount))
-const seen = await keep(asked)
+const look = { asked, towers: openTowers(small, asked, { weights: start }), onPictures: looked }
+const seen = await done(keptScenes(world, `${folder}/views`, look)(splits.train, seed + 1, shownCount))
 const shown = batchOf(world, seen, seed + 1)
-type Shown = ReturnType<ReturnType<typeof shown>>
-const samplesOf = async (scenes: Shown): Promise<ViewedSample[]> => {
-  const samples: ViewedSample[] = []
-  for (const { turns, shot } of scenes) samples.push({ ...conversation(tokenizer, turns), shot: await done(shot) })
-  return samples
-}
-const objects = hearing()
-const practiceSeen = batchOf(world, await keep(heard), seed + 1)(practice, 64)
-const listening = async (k: number): Promise<Feeds> => objects.feeds(await samplesOf(practiceSeen(k)))
-const speaking = await run('hearing', listening, objects.loss, naming)
-
-// stages 1 and 2
-await done(writeFolder(`${folder}/start`, world.index, speaking))
-const model = await done(load(`${folder}/start`))
 const show = (lesson: Lesson) => {
-  const scenes = shown(lesson, 8)
-  return async (k: number): Promise<Feeds> => taught.feeds(await samplesOf(scenes(k)))
+  const some = shown(lesson, 8)
+  return async (k: number): Promise<Feeds> => {
+    const samples: ViewedSample[] = []
+    for (const { turns, shot } of some(k)) samples.push({ ...conversation(tokenizer, turns), shot: await done(shot) })
+    return taught.feeds(samples)
+  }
 }
-const captioned = await run('captions', show(captions), taught.loss, speaking)
+const captioned = await run('captions', show(captions), taught.loss, start)
 const weights = await run('questions', show(questions(6)), taught.loss, captioned)
 await done(save(`${folder}/model`, { dtype: 'F16' })({ ...model, weights }))
 process.exit(0)
