@@ -12,13 +12,20 @@ import { forAll } from './leading.ts'
 /** Makes tokens of this width, [tokens', width], of what it reads, [tokens, C]. */
 export type Projector = (width: Dim) => (x: Loose) => Loose
 
-/** Linear to `hidden`, GELU, Linear to `width`. Parameters `model.{0,2}.{weight,bias}`. */
+/**
+ * Linear layers through these widths, then to `width`, with GELU between them (xtuner's ProjectorModel of any depth). Parameters
+ * `model.{0,2,…}.{weight,bias}`.
+ */
 export const mlp =
-  <const H extends Dim>(hidden: H) =>
-  <const D extends Dim>(width: D) =>
-    flow(linear('model.0', hidden), gelu, linear('model.2', width))
-/** As wide inside as what it makes: the original's. */
-export const mlp2 = <const D extends Dim>(width: D) => mlp(width)(width)
+  (hidden: readonly number[]): Projector =>
+  width =>
+  x =>
+    [...hidden, width].reduce<Loose>(
+      (y, wide, k) => pipe(k === 0 ? y : (gelu(y) as Loose), linear(`model.${2 * k}`, wide)) as Loose,
+      x,
+    )
+/** Linear, GELU, Linear, each to `width`: the original's. Parameters `model.{0,2}.{weight,bias}`. */
+export const mlp2 = <const D extends Dim>(width: D) => flow(linear('model.0', width), gelu, linear('model.2', width))
 
 const eps = 1e-6
 const truncated: Init = { init: 'truncated normal', std: 0.02 }

@@ -70,7 +70,7 @@ export const namingLoss = (seen: Loose): Tensor<[]> => {
     loosely(einsum)('n d w, d v w -> n d v')(but, digits),
     loosely(reduce)('sum', 'd v w -> d v')(mul(digits, digits)),
   )
-  const others = [scale(0.2)(misread(like)), scale(0.1)(distance)] as readonly Tensor<[]>[]
+  const others = [scale(0.2)(misread(like)), scale(0.5)(distance)] as readonly Tensor<[]>[]
   return others.reduce((sum, x) => add(sum, x), misnamed)
 }
 /** What a loss has to know of things besides what is seen of them. */

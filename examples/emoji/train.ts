@@ -46,8 +46,8 @@ const stages = {
   tokens: { count: 800, rate: falling(2e-3), betas: steady, trainable: ['vision_model', 'tokens'] },
   language: { count: 5800, rate: falling(1e-3), betas: quick, trainable: ['told', 'llm'] },
   digits: { count: 3500, rate: falling(3e-3), betas: steady, trainable: ['visual', 'things', 'digits'] },
-  naming: { count: 4000, rate: falling(5e-3), betas: steady, trainable: ['bbox_projector'] },
-  hearing: { count: 2000, rate: falling(1e-3), betas: quick, trainable: ['bbox_projector', 'llm'] },
+  naming: { count: 3000, rate: falling(2e-3), betas: steady, trainable: ['bbox_projector'] },
+  hearing: { count: 800, rate: falling(5e-4), betas: quick, trainable: ['bbox_projector', 'llm'] },
   captions: {
     count: 100,
     rate: falling(5e-4),

@@ -44,7 +44,7 @@ const codec = t.type({
   low_size: whole,
   select_layer: integer,
   roi_size: nullable(whole),
-  box_hidden: optional(whole),
+  box_hidden: optional(t.readonlyArray(whole)),
   box_limit: nullable(whole),
   box_threshold: real,
   template: oneOf(Object.keys(templates) as TemplateName[]),
