@@ -90,9 +90,9 @@ const crowds = (world: World, seed: number, k: number) => {
 }
 
 /** numbers that ConvNeXt gives of a box */
-export const featureWidth = small.convNext.widths.reduce((a, b) => a + b, 0)
+const featureWidth = small.convNext.widths.reduce((a, b) => a + b, 0)
 /** A thing of a crowd, and what ConvNeXt sees of it. */
-export interface KeptThing {
+interface KeptThing {
   readonly thing: CrowdThing
   readonly box: Corners
   readonly features: Float32Array
@@ -119,20 +119,13 @@ const keepThings =
     program.right.dispose()
     return E.right(kept)
   }
-/** Things that are looked at once, when they are first asked for. */
-export type Memory = () => Promise<readonly KeptThing[]>
-/** The things in so many batches of crowds. */
-export const remembered = (world: World, weights: WeightSource, seed: number, count: number): Memory => {
-  let looked: Promise<readonly KeptThing[]> | undefined
-  return () => (looked ??= done(keepThings(world, weights, seed, count)))
-}
-
 const rows = 512
-/** From what is remembered of things. */
-export const naming = (tokenizer: ChatTokenizer, memory: Memory, seed: number) => ({
-  loss: namingLoss(inputOf('features', ['things', featureWidth]) as Loose),
-  data: async (k: number): Promise<Feeds> => {
-    const kept = await memory()
+/** The things in so many batches of crowds, looked at once, when the first batch is made. */
+export const naming = (world: World, tokenizer: ChatTokenizer, weights: WeightSource, seed: number, count: number) => {
+  let looked: Promise<readonly KeptThing[]> | undefined
+  const data = async (k: number): Promise<Feeds> => {
+    looked ??= done(keepThings(world, weights, seed, count))
+    const kept = await looked
     const draw = draws(seed, k)
     const some = Array.from({ length: rows }, () => draw.pick(kept))
     const features = new Float32Array(rows * featureWidth)
@@ -143,5 +136,6 @@ export const naming = (tokenizer: ChatTokenizer, memory: Memory, seed: number) =
       some.map(({ box }) => box),
     )
     return { ...known, features: value([rows, featureWidth], features) }
-  },
-})
+  }
+  return { loss: namingLoss(inputOf('features', ['things', featureWidth]) as Loose), data }
+}

@@ -13,7 +13,6 @@ import { splits } from '../../models/scenes/index.ts'
 import { adamW } from '../../ops/index.ts'
 import { done } from '../terminal.ts'
 import { initialWeights, writeFolder } from './folder.ts'
-import { heardThings, hearing, recalledScenes, type RecalledScene } from './hearing.ts'
 import { language, toldThings } from './language.ts'
 import {
   batchOf,
@@ -26,7 +25,7 @@ import {
   questions,
   type Lesson,
 } from './lessons.ts'
-import { naming, remembered } from './naming.ts'
+import { naming } from './naming.ts'
 import { small } from './parts.ts'
 import { composedScenes, readWorld, type ComposedScene } from './scenes.ts'
 import { detailBatch, detailLoss, tokensBatch, tokensLoss } from './towers.ts'
@@ -47,16 +46,15 @@ const stages = {
   language: { count: 5800, rate: falling(1e-3), betas: quick, trainable: ['told', 'llm'] },
   digits: { count: 3500, rate: falling(3e-3), betas: steady, trainable: ['visual', 'things', 'digits'] },
   naming: { count: 3000, rate: falling(2e-3), betas: steady, trainable: ['bbox_projector'] },
-  hearing: { count: 800, rate: falling(5e-4), betas: quick, trainable: ['bbox_projector', 'llm'] },
   captions: {
-    count: 100,
+    count: 200,
     rate: falling(5e-4),
     betas: quick,
     trainable: ['projector', 'bbox_projector', 'fuse_module'],
   },
   questions: {
-    count: 250,
-    rate: falling(3e-4),
+    count: 1000,
+    rate: falling(5e-4),
     betas: quick,
     trainable: ['projector', 'bbox_projector', 'fuse_module', 'llm'],
   },
@@ -103,8 +101,7 @@ const tokenizer = await done(TE.fromEither(chatTokenizer(world.index)))
 // stage 0: what the parts of the original come with
 const seeing = await run('detail', k => detailBatch(world, seed, k), detailLoss(world, 0.5), initial)
 const towers = await run('tokens', k => tokensBatch(world, seed, k), tokensLoss(world), seeing)
-const scenes = composedScenes(world, splits.train, seed + 1, toldCount)
-const told = batchOf(world, scenes, seed + 1)
+const told = batchOf(world, composedScenes(world, splits.train, seed + 1, toldCount), seed + 1)
 const reading = language()
 /** Things as words, and what is said about them. */
 const inWords = (scenes: readonly (ComposedScene & { readonly turns: readonly Turn[] })[]): Feeds =>
@@ -118,21 +115,12 @@ const practice = mixed([
 const texts = told(practice, 128)
 const said = await run('language', k => inWords(texts(k)), reading.loss, towers)
 const reads = await run('digits', k => detailBatch(world, seed + 3, k), detailLoss(world, 1.5), said)
-// how things look to ConvNeXt, which stays as it is from here on
-const memory = remembered(world, reads, seed + 1, shorter(1400))
-const names = naming(tokenizer, memory, seed + 1)
+// from how things look to ConvNeXt, which stays as it is from here on
+const names = naming(world, tokenizer, reads, seed + 1, shorter(1400))
 const named = await run('naming', names.data, names.loss, reads)
-const heard = hearing()
-let recalled: Promise<readonly RecalledScene[]> | undefined
-const listening = async (k: number): Promise<Feeds> => {
-  recalled ??= memory().then(kept => recalledScenes(kept, scenes, seed + 1))
-  const some = batchOf(world, await recalled, seed + 1)(practice, 64)(k)
-  return heard.feeds(some.map(scene => ({ ...conversation(tokenizer, scene.turns), shot: heardThings(scene) })))
-}
-const hearingWords = await run('hearing', listening, heard.loss, named)
 
 // stages 1 and 2; both towers stay as they are, so they look at each scene once
-const start = new Map([...hearingWords].filter(([name]) => initial.has(name)))
+const start = new Map([...named].filter(([name]) => initial.has(name)))
 await done(writeFolder(`${folder}/start`, world.index, start))
 const model = await done(load(`${folder}/start`))
 const taught = learningFromViews(small)
