@@ -1,5 +1,5 @@
 /**
- * A MG-LLaVA small enough to train on a laptop's processor: 2.1 million weights, the ratio of its two views (168 to 384 pixels) that of
+ * A MG-LLaVA small enough to train on a laptop's processor: 2.3 million weights, the ratio of its two views (168 to 384 pixels) that of
  * the original (336 to 768), Conv-Gate fusion, object tokens that know where their boxes lie.
  */
 import { convGate, mlp, placedBoxes, separate } from 'sluice/models'

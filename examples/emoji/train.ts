@@ -1,8 +1,8 @@
 /**
  * `npm run train:emoji -- [folder] [share]`: a small MG-LLaVA from nothing to answers. Stage 0: both towers, the language model and the box
- * projector learn what they would come with elsewhere, the language model from words in place of objects. Stage 1, captions: the projectors
- * and the fusion. Stage 2, questions: the language model with them. Every run can be stopped and goes on where it was. `share` makes all
- * of them shorter.
+ * projector learn what they would come with elsewhere, the language model from words in place of objects. Stage 1, alignment: the projector
+ * and the fusion learn to say nothing that misleads the language model. Stage 2, questions: the box projector and the language model with
+ * them. Every run can be stopped and goes on where it was. `share` makes all of them shorter.
  */
 import { taskEither as TE } from 'fp-ts'
 import { batches, cosine, train, type Feeds, type Learner, type Schedule, type TrainReport } from '../../lib/index.ts'
@@ -14,17 +14,7 @@ import { adamW } from '../../ops/index.ts'
 import { done } from '../terminal.ts'
 import { initialWeights, writeFolder } from './folder.ts'
 import { language, toldThings } from './language.ts'
-import {
-  batchOf,
-  captions,
-  conversation,
-  keptScenes,
-  mixed,
-  presence,
-  question,
-  questions,
-  type Lesson,
-} from './lessons.ts'
+import { batchOf, captions, conversation, keptScenes, mixed, presence, question } from './lessons.ts'
 import { naming } from './naming.ts'
 import { small } from './parts.ts'
 import { composedScenes, readWorld, type ComposedScene } from './scenes.ts'
@@ -46,14 +36,9 @@ const stages = {
   language: { count: 5800, rate: falling(1e-3), betas: quick, trainable: ['told', 'llm'] },
   digits: { count: 3500, rate: falling(3e-3), betas: steady, trainable: ['visual', 'things', 'digits'] },
   naming: { count: 3000, rate: falling(2e-3), betas: steady, trainable: ['bbox_projector'] },
-  captions: {
-    count: 200,
-    rate: falling(5e-4),
-    betas: quick,
-    trainable: ['projector', 'bbox_projector', 'fuse_module'],
-  },
+  alignment: { count: 160, rate: falling(1e-3), betas: quick, trainable: ['projector', 'fuse_module'] },
   questions: {
-    count: 1000,
+    count: 450,
     rate: falling(5e-4),
     betas: quick,
     trainable: ['projector', 'bbox_projector', 'fuse_module', 'llm'],
@@ -130,16 +115,13 @@ const looked = (count: number): void => {
 }
 const look = { asked, towers: openTowers(small, asked, { weights: start }), onPictures: looked }
 const seen = await done(keptScenes(world, `${folder}/views`, look)(splits.train, seed + 1, shownCount))
-const shown = batchOf(world, seen, seed + 1)
-const show = (lesson: Lesson) => {
-  const some = shown(lesson, 8)
-  return async (k: number): Promise<Feeds> => {
-    const samples: ViewedSample[] = []
-    for (const { turns, shot } of some(k)) samples.push({ ...conversation(tokenizer, turns), shot: await done(shot) })
-    return taught.feeds(samples)
-  }
+const shown = batchOf(world, seen, seed + 1)(practice, 16)
+const pictured = async (k: number): Promise<Feeds> => {
+  const samples: ViewedSample[] = []
+  for (const { turns, shot } of shown(k)) samples.push({ ...conversation(tokenizer, turns), shot: await done(shot) })
+  return taught.feeds(samples)
 }
-const captioned = await run('captions', show(captions), taught.loss, start)
-const weights = await run('questions', show(questions(6)), taught.loss, captioned)
+const aligned = await run('alignment', pictured, taught.loss, start)
+const weights = await run('questions', pictured, taught.loss, aligned)
 await done(save(`${folder}/model`, { dtype: 'F16' })({ ...model, weights }))
 process.exit(0)
