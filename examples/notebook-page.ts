@@ -5,6 +5,7 @@
 import markdownIt from 'markdown-it'
 import { createHighlighter } from 'shiki'
 import { titleOf, type Cell, type Output, type Step } from './cells.ts'
+import { escaped } from './html.ts'
 
 const markdown = markdownIt({ html: false, linkify: false })
 const themes = { light: 'github-light', dark: 'github-dark' } as const
@@ -12,8 +13,6 @@ const highlighter = await createHighlighter({ themes: Object.values(themes), lan
 const highlighted = (code: string, lang: 'typescript' | 'wgsl'): string =>
   highlighter.codeToHtml(code, { lang, themes })
 
-const escaped = (text: string): string =>
-  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;')
 const isWgsl = (text: string): boolean => text.includes('@compute')
 const printed = (output: Output): string => {
   if ('svg' in output) return `<figure role="img" aria-label="${escaped(output.file)}">${output.svg}</figure>`
