@@ -12,7 +12,8 @@ let said: string
 beforeAll(async () => {
   rmSync(file, { force: true })
   const args = ['--import', 'tsx', '--conditions=sluice-source', join(root, 'examples/demo.ts')]
-  said = (await promisify(execFile)(process.execPath, args, { cwd: root })).stdout
+  const env = { ...process.env, NO_COLOR: '1' }
+  said = (await promisify(execFile)(process.execPath, args, { cwd: root, env })).stdout
 })
 
 /**
