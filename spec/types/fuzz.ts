@@ -12,8 +12,9 @@ const printShape = (s: Shape): string => `[${s.map(print).join(', ')}]`
 const number = (draw: Draw): number =>
   draw.pick([() => draw.pick(numbers), () => draw.int(0, 99), () => draw.int(0, 9999), () => draw.int(0, 9_999_999)])()
 const operations = [size.add, size.mul, size.add, size.sub, size.div, size.floorDiv] as const
-/** Numbers are exact up to 2^53, in types and in functions; sizes beyond do not occur. */
-const exact = (d: Dim): boolean => (String(d).match(/\d+/g) ?? []).every(n => Number(n) <= Number.MAX_SAFE_INTEGER)
+/** Numbers are exact up to 2^53, in types and in functions; sizes beyond do not occur. From 1e21 on they are printed with an exponent. */
+export const exact = (d: Dim): boolean =>
+  (String(d).match(/\d+(\.\d+)?(e\+\d+)?/g) ?? []).every(n => Number(n) <= Number.MAX_SAFE_INTEGER)
 const usable = (d: Dim): boolean => exact(d) && !String(d).startsWith('✗') && String(d).length <= 60
 /** A size: a number, a name, or some arithmetic on them. */
 const dim = (draw: Draw, depth: number): Dim => {
