@@ -37,7 +37,7 @@ export const openExam = <S extends PlacedSample>(
   }))(compile({ said }, options))
 
 export interface MarkingOptions {
-  /** samples that are asked together; 16 unless said */
+  /** samples that are asked together; 8 unless said, no more than a step usually learns from */
   readonly batch?: number
   /** told how many are marked */
   readonly onMarked?: (count: number) => void
@@ -45,7 +45,7 @@ export interface MarkingOptions {
 }
 /** Marks of all samples of a set. Errors: those of running and of making samples; `interrupted` by the signal. */
 export const markAll =
-  <S>({ mark }: Exam<S>, { batch = 16, onMarked, signal }: MarkingOptions = {}) =>
+  <S>({ mark }: Exam<S>, { batch = 8, onMarked, signal }: MarkingOptions = {}) =>
   ({ lengths, sample }: Samples<S>): Door<readonly boolean[]> =>
   async () => {
     const marks: boolean[] = []
