@@ -4,11 +4,12 @@
  * turn sleeps a little. A browser has no `setImmediate` and needs none of this.
  */
 
-/** Turns that poll without sleeping, in milliseconds: short runs are answered at once. */
+/** Turns that poll without sleeping, in milliseconds from when something is waited for: short runs are answered at once. */
 const eager = 2
 
 const cell = typeof SharedArrayBuffer === 'undefined' ? undefined : new Int32Array(new SharedArrayBuffer(4))
 let open = 0
+let since = 0
 let isNapping = false
 
 /** Sleeps `nap` milliseconds in every turn of the event loop until nobody waits. */
@@ -16,7 +17,6 @@ const napWhileWaiting = (nap: number): void => {
   const setTurn = (globalThis as { readonly setImmediate?: (turn: () => void) => unknown }).setImmediate
   if (isNapping || setTurn === undefined || cell === undefined) return
   isNapping = true
-  const since = performance.now()
   const turn = (): void => {
     if (open === 0) {
       isNapping = false
@@ -30,7 +30,8 @@ const napWhileWaiting = (nap: number): void => {
 
 /** The promise itself, awaited without keeping a core busy. `nap` is the longest that its answer may be delayed, in milliseconds. */
 export const patiently = async <A>(promise: Promise<A>, nap: number): Promise<A> => {
-  open++
+  // one wait often follows another before a turn could see that nobody waited
+  if (open++ === 0) since = performance.now()
   napWhileWaiting(nap)
   try {
     return await promise
