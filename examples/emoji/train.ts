@@ -14,7 +14,7 @@ import { adamW } from '../../ops/index.ts'
 import { done } from '../terminal.ts'
 import { initialWeights, writeFolder } from './folder.ts'
 import { language, toldThings } from './language.ts'
-import { batchOf, captions, conversation, keptScenes, mixed, presence, question } from './lessons.ts'
+import { batchOf, captions, conversation, keptScenes, mixed, presence, question, questions } from './lessons.ts'
 import { naming } from './naming.ts'
 import { small } from './parts.ts'
 import { composedScenes, readWorld, type ComposedScene } from './scenes.ts'
@@ -36,17 +36,17 @@ const stages = {
   language: { count: 5800, rate: falling(1e-3), betas: quick, trainable: ['told', 'llm'] },
   digits: { count: 3500, rate: falling(3e-3), betas: steady, trainable: ['visual', 'things', 'digits'] },
   naming: { count: 3000, rate: falling(2e-3), betas: steady, trainable: ['bbox_projector'] },
-  alignment: { count: 160, rate: falling(1e-3), betas: quick, trainable: ['projector', 'fuse_module'] },
+  alignment: { count: 200, rate: falling(1e-3), betas: quick, trainable: ['projector', 'fuse_module'] },
   questions: {
-    count: 450,
-    rate: falling(5e-4),
+    count: 2400,
+    rate: falling(8e-4),
     betas: quick,
     trainable: ['projector', 'bbox_projector', 'fuse_module', 'llm'],
   },
 } as const
 type Stage = keyof typeof stages
 /** Scenes that are told to the language model, and that the towers look at: they are learned from again and again. */
-const [toldCount, shownCount] = [Math.max(64, shorter(16000)), Math.max(16, shorter(4000))]
+const sceneCount = Math.max(64, shorter(16000))
 
 const report =
   (stage: Stage) =>
@@ -86,7 +86,7 @@ const tokenizer = await done(TE.fromEither(chatTokenizer(world.index)))
 // stage 0: what the parts of the original come with
 const seeing = await run('detail', k => detailBatch(world, seed, k), detailLoss(world, 0.5), initial)
 const towers = await run('tokens', k => tokensBatch(world, seed, k), tokensLoss(world), seeing)
-const told = batchOf(world, composedScenes(world, splits.train, seed + 1, toldCount), seed + 1)
+const told = batchOf(world, composedScenes(world, splits.train, seed + 1, sceneCount), seed + 1)
 const reading = language()
 /** Things as words, and what is said about them. */
 const inWords = (scenes: readonly (ComposedScene & { readonly turns: readonly Turn[] })[]): Feeds =>
@@ -114,8 +114,21 @@ const looked = (count: number): void => {
   if (count % 400 === 0) console.log(`looked at ${count} scenes`)
 }
 const look = { asked, towers: openTowers(small, asked, { weights: start }), onPictures: looked }
-const seen = await done(keptScenes(world, `${folder}/views`, look)(splits.train, seed + 1, shownCount))
-const shown = batchOf(world, seen, seed + 1)(practice, 16)
+const seen = await done(keptScenes(world, `${folder}/views`, look)(splits.train, seed + 1, sceneCount))
+// half of the questions as often as they can be asked: most are about how many there are
+const shown = batchOf(
+  world,
+  seen,
+  seed + 1,
+)(
+  mixed([
+    [0.1, captions],
+    [0.1, presence],
+    [0.4, question],
+    [0.4, questions(1)],
+  ]),
+  64,
+)
 const pictured = async (k: number): Promise<Feeds> => {
   const samples: ViewedSample[] = []
   for (const { turns, shot } of shown(k)) samples.push({ ...conversation(tokenizer, turns), shot: await done(shot) })
