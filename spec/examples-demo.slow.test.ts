@@ -20,7 +20,7 @@ beforeAll(async () => {
  * Of ten answers about things that never met in training, the least that must be right: one fewer than are on lavapipe, since another device
  * rounds otherwise. The ten questions are the same in every run.
  */
-const leastRight = 7
+const leastRight = 8
 
 it('answers questions about fresh scenes, and says which answers are right', () => {
   const marks = (split: string): readonly (readonly [mark: string, answer: string, known: string | undefined])[] =>

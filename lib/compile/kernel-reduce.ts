@@ -41,13 +41,24 @@ const start: Record<'sum' | 'max' | 'min', string> = {
   max: '-3.4028234663852886e38',
   min: '3.4028234663852886e38',
 }
-// NaN wins: WGSL's own max may drop it
+// NaN wins: WGSL's own max may drop it. It is told by its bits, since drivers may take it that no number is NaN.
+const isNan = (T: string, v: string): string =>
+  T === 'f32'
+    ? `(bitcast<u32>(${v}) & 0x7fffffffu) > 0x7f800000u`
+    : `(bitcast<vec4u>(${v}) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u)`
 const nanHelpers = {
   max: (T: string, name: string) =>
-    `fn ${name}(a: ${T}, b: ${T}) -> ${T} { return select(select(b, a, a > b), a, a != a); }`,
+    `fn ${name}(a: ${T}, b: ${T}) -> ${T} { return select(select(select(b, a, a > b), b, ${isNan(T, 'b')}), a, ${isNan(T, 'a')}); }`,
   min: (T: string, name: string) =>
-    `fn ${name}(a: ${T}, b: ${T}) -> ${T} { return select(select(b, a, a < b), a, a != a); }`,
+    `fn ${name}(a: ${T}, b: ${T}) -> ${T} { return select(select(select(b, a, a < b), b, ${isNan(T, 'b')}), a, ${isNan(T, 'a')}); }`,
 }
+/** Does a value at a position win over the best so far? NaN wins over numbers, and the first over its equals. */
+const searchHelper = (monoid: 'argmax' | 'argmin') => (_: string, name: string) =>
+  `fn ${name}(v: f32, at: i32, best: f32, best_at: i32) -> bool {
+  let nan = ${isNan('f32', 'v')};
+  if (nan != (${isNan('f32', 'best')})) { return nan; }
+  return (!nan && v ${monoid === 'argmax' ? '>' : '<'} best) || ((nan || v == best) && at < best_at);
+}`
 const combine = (module: Module, monoid: 'sum' | 'max' | 'min', T: string, a: string, b: string): string => {
   if (monoid === 'sum') return `${a} + ${b}`
   const name = module.helper({ helper: `${monoid}_nan`, code: nanHelpers[monoid] }, T)
@@ -65,7 +76,7 @@ export const reduceKernel = (context: KernelContext, anchor: Applied, form: Redu
   const long = aboutSize(columns)
   const team: Team =
     profile.tuning === 'gpu'
-      ? { lanes: searches ? 64 : teamFor(profile, long, 64), meet: 'memory' }
+      ? { lanes: teamFor(profile, long, 64), meet: 'memory' }
       : { lanes: Math.min(8, profile.subgroup[0] || 8), meet: shuffles ? 'shuffle' : 'memory' }
   if (searches) return print(context, anchor, form, team, false)
   const four = typeof columns === 'number' && columns % 4 === 0 ? print(context, anchor, form, team, true) : undefined
@@ -131,7 +142,9 @@ const print = (context: KernelContext, anchor: Applied, form: Reduce, team: Team
       const block = new Block(module, { axis: axes, folded: foldedText, ...(four ? { four: 'column' } : {}) })
       const [value] = block.print(pass.value(load, rowIndex, columnIndex, folded))
       if (isSearch(pass.monoid)) {
-        lines.push(...search(pass.name, pass.monoid as 'argmax' | 'argmin', loop, block.lines, value as Text, team))
+        lines.push(
+          ...search(module, pass.name, pass.monoid as 'argmax' | 'argmin', loop, block.lines, value as Text, team),
+        )
         continue
       }
       const monoid = pass.monoid as 'sum' | 'max' | 'min'
@@ -250,6 +263,7 @@ const meet = (
 const unset = '2147483647'
 /** argmax and argmin: the best value with its position; of equal ones the first wins, NaN wins over all. */
 const search = (
+  module: Module,
   name: string,
   monoid: 'argmax' | 'argmin',
   loop: (lines: readonly string[]) => string,
@@ -257,9 +271,7 @@ const search = (
   value: Text,
   team: Team,
 ): readonly string[] => {
-  const better = (a: string, b: string): string => (monoid === 'argmax' ? `${a} > ${b}` : `${a} < ${b}`)
-  const wins = (v: string, at: string, best: string, bestAt: string): string =>
-    `(${better(v, best)}) || (${v} != ${v} && ${best} == ${best}) || ((${v} == ${best} || (${v} != ${v} && ${best} != ${best})) && ${at} < ${bestAt})`
+  const wins = module.helper({ helper: `${monoid}_wins`, code: searchHelper(monoid) }, 'f32')
   const best = `${name}_best`
   const initial = monoid === 'argmax' ? start.max : start.min
   const lines = [
@@ -268,12 +280,12 @@ const search = (
     loop([
       ...before,
       `let v = ${value.text};`,
-      `if (${name} == ${unset} || ${wins('v', 'column', best, name)}) { ${best} = v; ${name} = column; }`,
+      `if (${name} == ${unset} || ${wins}(v, column, ${best}, ${name})) { ${best} = v; ${name} = column; }`,
     ]),
   ]
   if (team.meet === 'alone') return lines
   const take = (v: string, at: string): string =>
-    `if (${at} != ${unset} && (${name} == ${unset} || ${wins(v, at, best, name)})) { ${best} = ${v}; ${name} = ${at}; }`
+    `if (${at} != ${unset} && (${name} == ${unset} || ${wins}(${v}, ${at}, ${best}, ${name}))) { ${best} = ${v}; ${name} = ${at}; }`
   const steps: number[] = []
   for (let d = 1; d < team.lanes; d *= 2) steps.push(d)
   if (team.meet === 'shuffle')
@@ -289,9 +301,16 @@ const search = (
     `shared_part[lane] = ${best};`,
     `shared_at[lane] = ${name};`,
     'workgroupBarrier();',
-    `for (var other = 0; other < ${team.lanes}; other++) {`,
-    `  ${take('shared_part[other]', 'shared_at[other]')}`,
+    `for (var d = ${team.lanes / 2}; d > 0; d /= 2) {`,
+    '  if (lane < d) {',
+    `    ${take('shared_part[lane + d]', 'shared_at[lane + d]')}`,
+    `    shared_part[lane] = ${best};`,
+    `    shared_at[lane] = ${name};`,
+    '  }',
+    '  workgroupBarrier();',
     '}',
+    `${best} = shared_part[0];`,
+    `${name} = shared_at[0];`,
     'workgroupBarrier();',
   ]
 }

@@ -13,7 +13,7 @@ import {
   type Loose,
   type Value,
 } from 'sluice'
-import { add, exp, max, mul, softmaxOver, sum } from 'sluice/ops'
+import { add, argmax, argmin, exp, max, min, mul, softmaxOver, sum } from 'sluice/ops'
 import { wave } from '../device/stored-weights.ts'
 import { differs, limits } from '../tolerances.ts'
 import { profiles, refused } from './profiles.ts'
@@ -61,6 +61,42 @@ describe('rows that lie side by side, on a device as a GPU uses it', () => {
     const [got, wanted] = [right(await run(feeds)()).y!, right(evaluate({ y }, feeds)).y!]
     expect(differs(got, wanted, limits('accumulate', wanted))).toBeUndefined()
     dispose()
+  })
+  it('where the largest is, the first of equals, by many lanes', async () => {
+    const of = input('x', [4, 8192])
+    const y = { most: argmax(-1)(of), least: argmin(-1)(of) }
+    const { lowered, run, dispose } = right(await compile(y, { device })())
+    for (const { wgsl } of lowered.passes) expect(wgsl).toContain('@workgroup_size(512)')
+    const x = numbers([4, 8192], 1)
+    for (const at of [5000, 77, 8000, 589]) x.data[at] = 9
+    for (const at of [6000, 6001, 4]) x.data[8192 + at] = NaN
+    x.data[3 * 8192 - 1] = -9
+    x.data.fill(0.5, 3 * 8192)
+    const [got, wanted] = [right(await run({ x })()), right(evaluate(y, { x }))]
+    expect([...got.most!.data]).toEqual([...wanted.most!.data])
+    expect([...got.least!.data]).toEqual([...wanted.least!.data])
+    expect([...got.most!.data].toSpliced(2, 1)).toEqual([77, 4, 0])
+    dispose()
+  })
+})
+
+// drivers may compile as if no number were NaN
+describe.each([
+  ['a device as it is', {}],
+  ['a device as a GPU uses it', { tuning: 'gpu', imageRows: 0 } as const],
+])('a NaN wins on %s', (_, profile) => {
+  it.each([5, 36, 1031])('among %i numbers, wherever it stands', async n => {
+    const of = inputOf('x', [4, n]) as Loose
+    const y = { most: max(-1)(of), least: min(-1)(of), where: argmax(-1)(of), whereLeast: argmin(-1)(of) }
+    const device = right(await openDevice({ profile })())
+    const { run } = right(await compile(y, { device })())
+    const x = numbers([4, n], 1)
+    for (const [row, at] of [0, Math.floor(n / 2), n - 1].entries()) x.data[row * n + at] = NaN
+    const [got, wanted] = [right(await run({ x })()), right(evaluate(y, { x }))]
+    for (const name of ['most', 'least', 'where', 'whereLeast'] as const)
+      expect([...got[name]!.data]).toEqual([...wanted[name]!.data])
+    expect([...got.most!.data].map(v => Number.isNaN(v))).toEqual([true, true, true, false])
+    device.dispose()
   })
 })
 
