@@ -19,8 +19,8 @@ export const fewRows = 4
 export const matvecFits = (problem: Problem): boolean =>
   typeof problem.m === 'number' && problem.m > 0 && problem.m <= fewRows && blocksFit(problem)
 
-/** lanes that keep a large GPU busy: 512 for each of its cores */
-const busy = 2 ** 16
+/** lanes that keep a large GPU busy: a thousand for each of its cores */
+const busy = 2 ** 17
 /** Lanes of a workgroup on a GPU: fewer where there are many columns, and those that have a block each. */
 const lanesFor = (problem: Problem): number => {
   const workgroups = Number(problem.batch) * Math.ceil(Number(problem.n) / blockColumns)
