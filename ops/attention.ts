@@ -19,7 +19,8 @@ import {
   type Truth,
 } from '../lib/index.ts'
 import { add } from './add.ts'
-import { fusedAttention, hidden } from './fused-attention.ts'
+import { hidden } from './attention-scores.ts'
+import { fusedAttention } from './fused-attention.ts'
 import { toFloat, toIndex, toTruth } from './cast.ts'
 import { iota } from './iota.ts'
 import { lessEqual } from './less-equal.ts'

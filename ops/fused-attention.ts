@@ -4,28 +4,23 @@
  * all of them and owns a share of the output's width. What differs between devices is how many lanes, rows and teams there are, and how
  * the lanes of a team hand numbers round: by shuffles, or through workgroup memory, which needs no subgroups at all.
  *
- * Heads of queries that share a head of keys are its rows one after the other, so that grouped queries load their keys once.
+ * Heads of queries that share a head of keys are its rows one after the other, so that grouped queries load their keys once. One query on
+ * a GPU has a text of its own (attention-of-one-query.ts).
  */
 import { size, type Dim, type Kernel, type KernelDevice, type KernelText, type Shape } from '../lib/index.ts'
-
-/** What the kernel has to know: shapes of q [..., H, M, D], k [..., G, N, D] and v [..., G, N, E], and how scores are made. */
-interface Fused {
-  readonly q: Shape
-  readonly k: Shape
-  readonly v: Shape
-  readonly scale: number
-  readonly causal: boolean
-  /** the position of the first query: a number, or the position of an input that holds it */
-  readonly offset: number | { readonly input: number }
-  /** an input that is added to the scores, and its shape, which broadcasts to [..., H, M, N] */
-  readonly bias: { readonly input: number; readonly shape: Shape } | undefined
-  /** the input of truth values [..., N] that says which keys may be seen */
-  readonly keyMask: { readonly input: number } | undefined
-}
-/** What a masked score becomes: a number whose exponential beside any other score is 0, finite so that a device may compare it. */
-export const hidden = -3e38
-/** What a key beyond the last scores: nothing, even where all others are hidden. */
-const outside = '-3.4e38'
+import { attentionOfOneQuery } from './attention-of-one-query.ts'
+import {
+  batchOf,
+  firstOf,
+  hidden,
+  maskAt,
+  outside,
+  over,
+  plus,
+  range,
+  type Fused,
+  type Read,
+} from './attention-scores.ts'
 
 /** Lanes that share rows of queries, rows that they share, and teams of them in a workgroup. */
 interface Team {
@@ -48,7 +43,6 @@ const budgets = {
 /** fewer rows than this do not pay for a copy of keys and values into images */
 const worthCopying = 32
 
-const range = (n: number): readonly number[] => Array.from({ length: n }, (_, i) => i)
 const about = (dims: Shape): number => dims.reduce<number>((p, d) => p * (typeof d === 'number' ? d : 256), 1)
 const isWidth = (d: Dim | undefined): d is number => typeof d === 'number' && d > 0 && d % 4 === 0 && d <= widest
 const isCount = (d: Dim | undefined): d is number => typeof d === 'number' && d > 0
@@ -90,6 +84,7 @@ export const fusedAttention = (fused: Fused): Kernel | undefined => {
     images: readsCopies(fused) ? [1, 2] : [],
     single: fused.bias === undefined ? [] : [fused.bias.input],
     text: (device, sizeText, read) => kernelText(fused, teamFor(device, fused)!, sizeText, read),
+    few: device => attentionOfOneQuery(fused, device),
   }
 }
 
@@ -113,13 +108,8 @@ interface Carrier {
   readonly weight: (row: number) => string
 }
 
-const kernelText = (
-  fused: Fused,
-  team: Team,
-  sizeText: (d: Dim) => string,
-  read: (input: number, index: string) => string,
-): KernelText => {
-  const { q, k, v, scale, causal, offset, bias, keyMask } = fused
+const kernelText = (fused: Fused, team: Team, sizeText: (d: Dim) => string, read: Read): KernelText => {
+  const { q, k, v, scale, causal, bias, keyMask } = fused
   const { lanes, rows, teams } = team
   const step = 4 * lanes
   const perGroup = rows * teams
@@ -132,13 +122,10 @@ const kernelText = (
   const tiles = size.mul(size.prod(k.slice(0, -2)), blocks)
   const [all, m, n] = [rowsOf(fused), q.at(-2)!, k.at(-2)!].map(sizeText) as [string, string, string]
   const [mine, four] = [range(rows), range(4)]
-  /** a + b, where a is text */
-  const plus = (a: string, b: number | string): string => (b === 0 || b === '0' ? a : `${a} + ${b}`)
   const turns = (n: number): string => (n === lanes ? 'turns' : `min(${n}, turns)`)
-  const over = (xs: readonly number[], f: (i: number) => string, between = '\n'): string => xs.map(f).join(between)
 
   const queryAt = (row: string): string => (shared === 1 ? row : `${row.includes(' ') ? `(${row})` : row} % ${m}`)
-  const first = typeof offset === 'number' ? `${offset}` : read(offset.input, '0')
+  const first = firstOf(fused, read)
   const addScore = (row: number): string => `s${row} += vec4f(dot(a, b0), dot(a, b1), dot(a, b2), dot(a, b3));`
   const keyOf = (t: number): string => (t === 0 ? 'at.x' : `at.${'xyzw'[t]}`)
   const last = `${n} - 1`
@@ -228,9 +215,6 @@ ${over(mine, i => `    ${names[i]} = partial[(${plus('own', i)}) * ${lanes}]; fo
   const seen = (i: number): string =>
     causal ? `${keyMask === undefined ? '' : 'open & '}(at <= vec4i(last${i}))` : keyMask === undefined ? '' : 'open'
   const masked = (i: number, s: string): string => (seen(i) === '' ? s : `select(vec4f(${hidden}), ${s}, ${seen(i)})`)
-  const lead = size.prod(k.slice(0, -3))
-  const batch = lead === 1 ? '0' : groups === 1 ? 'pair' : `pair / ${groups}`
-  const maskAt = (key: string): string => `${lead === 1 ? '' : `${batch} * ${n} + `}min(${key}, ${last})`
   const biased = bias === undefined ? '' : biasText(bias)
   function biasText(of: NonNullable<Fused['bias']>): string {
     const whole = [...q.slice(0, -2), q.at(-2)!, k.at(-2)!]
@@ -245,7 +229,7 @@ ${over(mine, i => `    ${names[i]} = partial[(${plus('own', i)}) * ${lanes}]; fo
           ? queryAt('row + i')
           : axis === whole.length - 3
             ? head || '0'
-            : `${batch} / ${after} % ${sizeText(d)}`
+            : `${batchOf(fused)} / ${after} % ${sizeText(d)}`
       return [`(${index}) * ${sizeText(size.prod(of.shape.slice(j + 1)))}`]
     })
     const line = terms.join(' + ') || '0'
@@ -274,7 +258,7 @@ ${bias === undefined ? '' : `  var bias: array<vec4f, ${rows}>;\n`}${over(mine, 
   for (var block = 0; block < stop; block += ${step}) {
     let at = vec4i(block + lane) + vec4i(${four.map(t => t * lanes).join(', ')}); // this lane scores these four keys
     let inside = at < vec4i(${n});
-${keyMask === undefined ? '' : `    let open = vec4<bool>(${four.map(t => `${read(keyMask.input, maskAt(keyOf(t)))} != 0`).join(', ')});\n`}    ${over(mine, i => `var s${i} = vec4f(0.0);`, ' ')}
+${keyMask === undefined ? '' : `    let open = vec4<bool>(${four.map(t => `${read(keyMask.input, maskAt(fused, n, `min(${keyOf(t)}, ${last})`))} != 0`).join(', ')});\n`}    ${over(mine, i => `var s${i} = vec4f(0.0);`, ' ')}
 ${over(parts, p => carrier.score(p, p * lanes, Math.min(lanes, quads - p * lanes)))}
 ${biased}${over(mine, i => `    s${i} = select(vec4f(${outside}), ${masked(i, `s${i}`)}, inside);`)}
 ${over(mine, i => `    var top${i} = max(most${i}, max(max(s${i}.x, s${i}.y), max(s${i}.z, s${i}.w)));`)}

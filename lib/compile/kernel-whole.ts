@@ -4,7 +4,20 @@ import type { Applied, Node } from '../graph/index.ts'
 import { printModule, type KernelContext, type KernelSource } from './kernel.ts'
 import type { Module } from './wgsl.ts'
 
+/** For a size that is named, a kernel for few rows stands beside the usual one; for a number there is one. */
 export const wholeKernel = (context: KernelContext, node: Applied, form: Kernel): KernelSource => {
+  const few = form.few?.(context.profile)
+  if (few === undefined) return kernelOf(context, node, form, form.text)
+  const { size, most, text } = few
+  if (typeof size === 'number') return kernelOf(context, node, form, size <= most ? text : form.text)
+  return {
+    ...kernelOf(context, node, form, form.text),
+    when: { size, least: most + 1 },
+    others: [{ ...kernelOf(context, node, form, text), when: { size, most } }],
+  }
+}
+
+const kernelOf = (context: KernelContext, node: Applied, form: Kernel, text: Kernel['text']): KernelSource => {
   const { profile } = context
   const inputs = (some: readonly number[] = []): ReadonlySet<Node> => new Set(some.map(k => node.inputs[k] as Node))
   const images = profile.imageRows === 0 ? new Set<Node>() : inputs(form.images)
@@ -16,10 +29,10 @@ export const wholeKernel = (context: KernelContext, node: Applied, form: Kernel)
     const read = (k: number, i: string): string => {
       const { name, at, wide } = bound[k]!
       const single = wide && form.single?.includes(k) === true
-      const text = single ? `${at(`(${i}) / 4`)}[(${i}) % 4]` : at(i)
-      return `x${k}${text.slice(name.length)}`
+      const element = single ? `${at(`(${i}) / 4`)}[(${i}) % 4]` : at(i)
+      return `x${k}${element.slice(name.length)}`
     }
-    const made = form.text(profile, d => module.size(d), read)
+    const made = text(profile, d => module.size(d), read)
     for (const n of node.inputs)
       if (n.kind !== 'float' || made.vectors !== true || !(plain.has(n) || images.has(n))) module.narrow.add(n)
     const code = made.code.replaceAll(/\bx(\d+)(?=_at\(|\b)/g, (name, k: string) => bound[Number(k)]?.name ?? name)

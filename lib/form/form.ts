@@ -78,6 +78,8 @@ export interface Contract {
 
 /** What a whole kernel needs to know of the device. */
 export interface KernelDevice {
+  /** what kernels are tuned for */
+  readonly tuning: 'lavapipe' | 'swiftshader' | 'gpu'
   /** smallest and largest subgroup, 0 where there are none */
   readonly subgroup: readonly [min: number, max: number]
   readonly maxInvocations: number
@@ -110,6 +112,16 @@ export interface Kernel {
     size: (d: Dim) => string,
     read: (input: number, index: string) => string,
   ) => KernelText
+  /**
+   * Another text for few rows, where a device gains by it: what it computes is the same. Where `size` is named, both are compiled and a run
+   * takes the one for its size; else only one is.
+   */
+  readonly few?: (device: KernelDevice) => FewRows | undefined
+}
+/** A kernel's text for sizes up to `most`, this one included. */
+export interface FewRows extends Pick<Kernel, 'text'> {
+  readonly size: Dim
+  readonly most: number
 }
 
 export type Form = Each | Reduce | Contract | Kernel
