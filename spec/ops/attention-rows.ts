@@ -21,9 +21,11 @@ import { attention, toTruth } from 'sluice/ops'
 import { seed } from '../kit/draw.ts'
 import { differs, limits } from '../tolerances.ts'
 
-interface AttentionCase {
+export interface AttentionCase {
   readonly name: string
   readonly batch?: number
+  /** is the batch a named size, and the number of queries 1 whatever the lengths say? */
+  readonly one?: boolean
   readonly heads: number
   readonly groups: number
   readonly width: number
@@ -31,6 +33,8 @@ interface AttentionCase {
   /** keys are of the same tokens as queries */
   readonly self?: boolean
   readonly causal?: boolean
+  /** the position of the first query, where the kernel knows it; else it is given */
+  readonly offset?: number
   readonly keyMask?: boolean
   /** the shape of a bias, its last two axes queries and keys */
   readonly bias?: readonly (number | 'm' | 'n')[]
@@ -39,6 +43,13 @@ interface AttentionCase {
 export interface Lengths {
   readonly queries: number
   readonly keys: number
+  /** keys after the position that is given: such are NaN, to be read by nobody */
+  readonly unwritten?: number
+}
+/** The position of the first query, and how many keys the last one sees. */
+const positions = ({ causal = false, offset }: AttentionCase, { queries, keys, unwritten = 0 }: Lengths) => {
+  const first = offset ?? keys - queries - unwritten
+  return { first, seen: causal ? Math.min(keys, first + queries) : keys }
 }
 
 /** Numbers in ±1.5 that depend on the seed alone. */
@@ -59,11 +70,12 @@ const floats = (shape: readonly number[], seed: number): Value =>
   )
 
 export const graphOf = (of: AttentionCase): AnyTensor => {
-  const { heads, groups, width, valueWidth = width, batch, self = false, causal = false } = of
-  const lead = batch === undefined ? [] : [batch]
+  const { heads, groups, width, valueWidth = width, batch, one = false, self = false, causal = false } = of
+  const lead = one ? ['b'] : batch === undefined ? [] : [batch]
   const keys = self ? 'm' : 'n'
+  const given = causal && of.offset === undefined
   const inputs = [
-    inputOf('q', [...lead, heads, 'm', width]),
+    inputOf('q', [...lead, heads, one ? 1 : 'm', width]),
     inputOf('k', [...lead, groups, keys, width]),
     inputOf('v', [...lead, groups, keys, valueWidth]),
     ...(of.bias === undefined
@@ -75,20 +87,34 @@ export const graphOf = (of: AttentionCase): AnyTensor => {
           ),
         ]),
     ...(of.keyMask === true ? [toTruth(indexInputOf('seen', [...lead, keys]))] : []),
-    ...(causal ? [indexInput('offset', [])] : []),
+    ...(given ? [indexInput('offset', [])] : []),
   ]
-  const options = { causal, bias: of.bias !== undefined, keyMask: of.keyMask === true, offset: causal ? 'given' : 0 }
+  const options = {
+    causal,
+    bias: of.bias !== undefined,
+    keyMask: of.keyMask === true,
+    offset: given ? 'given' : (of.offset ?? 0),
+  }
   return (attention as unknown as (o: object) => (...inputs: readonly unknown[]) => AnyTensor)(options)(...inputs)
 }
 
-const feedsOf = (of: AttentionCase, { queries, keys }: Lengths, seed: number): Feeds => {
+const feedsOf = (of: AttentionCase, lengths: Lengths, seed: number): Feeds => {
+  const { queries, keys } = lengths
+  const { first, seen } = positions(of, lengths)
   const { heads, groups, width, valueWidth = width, batch, causal = false } = of
   const lead = batch === undefined ? [] : [batch]
   const chance = numbers((batch ?? 1) * keys, seed + 5)
+  const memory = (width: number, seed: number): Value => {
+    const made = floats([...lead, groups, keys, width], seed)
+    return value(
+      made.shape,
+      Float32Array.from(made.data, (x, i) => (Math.floor(i / width) % keys < seen ? x : NaN)),
+    )
+  }
   return {
     q: floats([...lead, heads, queries, width], seed),
-    k: floats([...lead, groups, keys, width], seed + 1),
-    v: floats([...lead, groups, keys, valueWidth], seed + 2),
+    k: memory(width, seed + 1),
+    v: memory(valueWidth, seed + 2),
     ...(of.bias === undefined
       ? {}
       : {
@@ -107,18 +133,20 @@ const feedsOf = (of: AttentionCase, { queries, keys }: Lengths, seed: number): F
           ),
         }
       : {}),
-    ...(causal ? { offset: value([], [keys - queries], 'index') } : {}),
+    ...(causal && of.offset === undefined ? { offset: value([], [first], 'index') } : {}),
   }
 }
 
 /** One row of the output, by the definition. */
 const rowOf = (
   of: AttentionCase,
-  { queries, keys }: Lengths,
+  lengths: Lengths,
   feeds: Feeds,
   [b, h, i]: readonly [number, number, number],
 ): Float64Array => {
+  const { queries, keys } = lengths
   const { heads, groups, width, valueWidth = width, causal = false } = of
+  const { first } = positions(of, lengths)
   const data = (name: string): ArrayLike<number> => (feeds[name] as Value).data
   const [q, k, v] = ['q', 'k', 'v'].map(data) as [ArrayLike<number>, ArrayLike<number>, ArrayLike<number>]
   const g = b * groups + Math.floor((h * groups) / heads)
@@ -129,7 +157,7 @@ const rowOf = (
   }
   const scores = new Float64Array(keys).fill(-Infinity)
   for (let j = 0; j < keys; j++) {
-    if (causal && j > i + keys - queries) continue
+    if (causal && j > i + first) continue
     if (of.keyMask === true && data('seen')[b * keys + j] === 0) continue
     let dot = 0
     for (let d = 0; d < width; d++)
