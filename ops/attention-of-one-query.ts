@@ -103,11 +103,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) id
 ${over(mine, r => `  ${over(parts, p => `let q${r}_${p} = ${asked(r, p)};`, ' ')}`)}
 ${over(mine, r => `  var most${r} = ${outside}; var total${r} = 0.0; var out${r} = vec4f(0.0);`)}
   for (var block = 0; block < stop; block += ${eights * keys.length}) {
-    let at = block + eight; // this lane scores a part of ${keys.length === 1 ? 'this key' : `every ${eights}th key from here`}
+    let at = block + eight; // the key that this lane scores a part of${keys.length === 1 ? '' : `, and others ${eights} apart`}
 ${over(keys, u => `    let at${u} = (of_k + min(${keyOf(u)}, last)) * ${quads};`)}
 ${over(keys, u => `    ${over(parts, p => `let k${u}_${p} = ${read(1, `at${u} + ${column(p)}`)};`, ' ')}`)}
 ${keyMask === undefined ? '' : over(keys, u => `    let open${u} = ${read(keyMask.input, maskAt(fused, n, `min(${keyOf(u)}, last)`))} != 0;`)}
     handed[eight * ${eight + 1} + lane] = vec4f(${products.join(', ')});
+    // values are on their way while scores are handed round
 ${over(own, e => `    ${over(keys, u => `let v${e}_${u} = ${read(2, `(of_k + min(${valueOf(e, u)}, last)) * ${valueQuads} + column`)};`, ' ')}`)}
     workgroupBarrier();
     var s = handed[eight * ${eight + 1}];
