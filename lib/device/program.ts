@@ -1,6 +1,7 @@
 /**
  * A program on a device: the passes of a lowered graph with their weights in place. A run binds the named sizes, looks up or makes the
- * memory plan and the bind groups for them, writes the inputs, encodes all passes into one submit and reads everything back at once.
+ * memory plan and the bind groups for them, writes the inputs, encodes all passes into one submit (long runs on a GPU into a few) and reads
+ * everything back at once.
  * States stay on the device. Runs of one program follow one another; nothing is left behind but what `dispose` frees.
  */
 import { platform } from '#platform'
@@ -17,7 +18,7 @@ import type { Kernel, Pipeline } from './pipelines.ts'
 import { timePasses, type Profile, type ProfileOptions } from './profile.ts'
 import { readBack, type Wanted } from './read-back.ts'
 import { runMemory, type OwnMemory, type Ready } from './residence.ts'
-import { encodeSteps, segmentsOf, stepsFor } from './steps.ts'
+import { encodeSteps, handedOver, segmentsOf, stepsFor } from './steps.ts'
 import { writeBytes, type Upload, type WeightSource } from './upload.ts'
 import { warm, type Warming } from './warm.ts'
 
@@ -223,16 +224,19 @@ export const programOf = ({ lowered, device, planner, kernels, pipelines, own, p
         const isLast = k === segments.length - 1
         const submitted = await device.guarded('running', () => {
           if (k === 0) writeInputs(started.right)
-          const encoder = device.gpu.createCommandEncoder()
-          encodeSteps(encoder, segment)
-          if (isLast) {
-            results.copy(
-              encoder,
-              chosen.map((o, i) => wanted(o.buffer, countOf(shapes[i]!), plan)),
-            )
-            advance(encoder, plan, advances)
-          }
-          device.submit(encoder.finish())
+          const groups = handedOver(segment, device.profile.tuning)
+          groups.forEach((group, g) => {
+            const encoder = device.gpu.createCommandEncoder()
+            encodeSteps(encoder, group)
+            if (isLast && g === groups.length - 1) {
+              results.copy(
+                encoder,
+                chosen.map((o, i) => wanted(o.buffer, countOf(shapes[i]!), plan)),
+              )
+              advance(encoder, plan, advances)
+            }
+            device.submit(encoder.finish())
+          })
         })
         if (E.isLeft(submitted)) return submitted
         if (isLast) break

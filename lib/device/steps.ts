@@ -188,3 +188,24 @@ export const segmentsOf = (steps: readonly Step[], maxFlops: number): readonly (
   }
   return segments
 }
+
+/** a run of at most so many steps is handed over at once, and longer ones begin with so many */
+const [atOnce, firstOfMany] = [32, 8]
+/**
+ * Steps in the groups in which a device gets them. A GPU begins with few and gets ever more of them, so that it computes while the host
+ * still writes down what follows; a device in software computes on the host's own cores, and gets all at once.
+ */
+export const handedOver = (
+  steps: readonly Step[],
+  tuning: 'lavapipe' | 'swiftshader' | 'gpu',
+): readonly (readonly Step[])[] => {
+  if (tuning !== 'gpu' || steps.length <= atOnce) return [steps]
+  const groups: (readonly Step[])[] = []
+  for (let from = 0, count = firstOfMany; from < steps.length; from += count, count *= 2) {
+    // what is left after it is not worth a group of its own
+    const rest = steps.length - from - count
+    groups.push(steps.slice(from, rest < firstOfMany ? steps.length : from + count))
+    if (rest < firstOfMany) break
+  }
+  return groups
+}

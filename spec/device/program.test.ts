@@ -64,6 +64,17 @@ describe('running', () => {
       expect(held).toBeLessThan(6 * 4096 + 52 * 256)
     }))
 
+  it('hands a long run to a GPU in a few submits, so that it computes while the host goes on', async () => {
+    const gpu = await right(openDevice({ profile: { tuning: 'gpu', imageRows: 0 } }))
+    const program = await right(load(chain(50), gpu, noWeights, initial))
+    const x = Float32Array.from({ length: 1000 }, (_, i) => i)
+    const before = gpu.counters()
+    const { y } = await right(program.run({ x }))
+    expect(gpu.counters().submits - before.submits).toBe(3)
+    for (const [i, found] of floats(y).entries()) expect(found).toBeCloseTo(2 + (i - 2) / 2 ** 50, 5)
+    gpu.dispose()
+  })
+
   it('makes no pipeline for other sizes, empty ones included, and gives the right numbers for each', () =>
     using(chain(3), async program => {
       await right(program.run({ x: [1] }))
