@@ -1,9 +1,10 @@
 /**
  * Fewer dispatches for work that few workgroups do. A sum over the rows of a large matrix keeps some hundred lanes busy and leaves the
- * rest of a device idle; a step of training has one for every bias. Such passes, where none waits for another, become one pass of several
- * parts: the workgroups of the first, then those of the second. Like sharing (share.ts) it is done on the finished text, so that no form or
- * schedule knows of it.
+ * rest of a device idle; a step of training has one for every bias, and a token of a language model asks three products of the same row in
+ * every layer. Such passes, where none waits for another, become one pass of several parts: the workgroups of the first, then those of the
+ * second. Like sharing (share.ts) it is done on the finished text, so that no form or schedule knows of it.
  */
+import { size, type Dim } from '../shape/index.ts'
 import { writesOf, type DeviceProfile, type Operand, type Pass } from './pass.ts'
 
 /** Passes of at most so many workgroups that move at least so many bytes: below, compiling the parts together outlasts them. */
@@ -11,25 +12,44 @@ const fewWorkgroups = 1024
 const muchMemory = 1e6
 const mostParts = 4
 
-const isIdle = ({ grid: [x, y, z], bytes, sizes, when, reads, write }: Pass): boolean =>
-  typeof x === 'number' &&
-  x <= fewWorkgroups &&
-  y === 1 &&
-  z === 1 &&
-  typeof bytes === 'number' &&
-  bytes >= muchMemory &&
-  sizes.length === 0 &&
-  when === undefined &&
-  [...reads, write].every(o => o.slice === undefined && o.image !== true)
+/** The most that a size of a pass can be: of one for a few rows, with names, what it is for the most of them. */
+const mostOf = ({ when }: Pass, d: Dim): number => {
+  if (typeof d === 'number') return d
+  if (when?.most === undefined || typeof when.size === 'number') return Infinity
+  try {
+    return size.readDim(d)({ [when.size]: when.most })
+  } catch {
+    return Infinity
+  }
+}
+const isIdle = (pass: Pass, { tuning }: DeviceProfile): boolean => {
+  const [x, y, z] = pass.grid
+  return (
+    mostOf(pass, x) <= fewWorkgroups &&
+    y === 1 &&
+    z === 1 &&
+    Number.isFinite(mostOf(pass, pass.bytes)) &&
+    mostOf(pass, pass.bytes) >= muchMemory &&
+    // a device in software has enough to do with one product, and would compile a kernel for them together
+    (pass.when === undefined ? pass.sizes.length === 0 : tuning === 'gpu') &&
+    [...pass.reads, pass.write].every(o => o.slice === undefined && o.image !== true)
+  )
+}
 
 const idsOf = (operands: readonly Operand[]): readonly number[] => operands.map(o => o.buffer.id)
 /** What a pass writes lives longer if it runs earlier: only a small result may. */
-const isSmallBeside = ({ write, bytes }: Pass): boolean => {
-  const { elements } = write.buffer
-  return typeof elements === 'number' && elements * 32 <= Number(bytes)
-}
+const isSmallBeside = (pass: Pass): boolean => mostOf(pass, pass.write.buffer.elements) * 32 <= mostOf(pass, pass.bytes)
+const areAlike = (a: Pass['when'], b: Pass['when']): boolean =>
+  a?.size === b?.size && a?.least === b?.least && a?.most === b?.most
+/** Are two passes for different sizes, so that one run has only one of them? */
+const isOtherCase = ({ when: a }: Pass, { when: b }: Pass): boolean =>
+  a !== undefined &&
+  b !== undefined &&
+  a.size === b.size &&
+  ((a.most ?? Infinity) < (b.least ?? -Infinity) || (b.most ?? Infinity) < (a.least ?? -Infinity))
 /** May `later` run before `earlier`: does neither write what the other touches? */
 const mayPass = (later: Pass, earlier: Pass): boolean => {
+  if (isOtherCase(later, earlier)) return true
   const [writes, before] = [idsOf(writesOf(later)), idsOf(writesOf(earlier))]
   const touched = [...idsOf(later.reads), ...writes]
   return before.every(id => !touched.includes(id)) && idsOf(earlier.reads).every(id => !writes.includes(id))
@@ -41,6 +61,10 @@ interface Text {
   /** names and types of what it binds, in order */
   readonly bindings: readonly { readonly name: string; readonly type: string }[]
   readonly functions: readonly string[]
+  /** its workgroup memory */
+  readonly shared: readonly string[]
+  /** named sizes that it reads, and what they are */
+  readonly sizes: readonly (readonly [field: string, is: Dim])[]
   /** workgroup size, and how its entry point is called */
   readonly entry: string
   readonly lane: string
@@ -49,35 +73,47 @@ interface Text {
 const binding = /^@group\(0\) @binding\(\d+\) var<storage, \w+> (\w+): (array<\w+>);$/
 const entryPoint =
   /^(@compute @workgroup_size\(\d+\))\nfn main\(@builtin\(workgroup_id\) group: vec3u, (@builtin\(\w+\)) (\w+): u32\) \{\n([^]*)\}\n$/m
-const textOf = ({ wgsl }: Pass): Text | undefined => {
+const sizesBlock = /^struct Sizes \{ (.*) \}$/
+const uniform = /^@group\(0\) @binding\(\d+\) var<uniform> sizes: Sizes;$/
+const textOf = ({ wgsl, sizes }: Pass): Text | undefined => {
   const entry = entryPoint.exec(wgsl)
-  if (entry === null || wgsl.includes('var<workgroup>')) return undefined
-  const [, size, builtin, lane, body] = entry as unknown as readonly string[]
+  if (entry === null) return undefined
+  const [, workgroup, builtin, lane, body] = entry as unknown as readonly string[]
   const head = wgsl.slice(0, entry.index).split('\n')
   const bindings = head.flatMap(line => {
     const [, name, type] = binding.exec(line) ?? []
     return name === undefined || type === undefined ? [] : [{ name, type }]
   })
-  const rest = head.filter(line => !binding.test(line))
+  const fields = head.flatMap(line => sizesBlock.exec(line)?.[1]?.split(', ') ?? [])
+  const shared = head.filter(line => line.startsWith('var<workgroup>'))
+  const enable = head.filter(line => line.startsWith('enable '))
+  const known = new Set([...shared, ...enable])
+  const rest = head.filter(l => !known.has(l) && ![binding, sizesBlock, uniform].some(pattern => pattern.test(l)))
   return {
-    enable: rest.filter(line => line.startsWith('enable ')),
+    enable,
     bindings,
+    shared,
+    sizes: fields.map((field, i) => [field.split(':')[0] as string, sizes[i] as Dim]),
     functions: rest
-      .filter(line => !line.startsWith('enable '))
       .join('\n')
       .split(/\n(?=fn )/)
       .map(f => f.trim())
       .filter(f => f !== ''),
-    entry: `${size} ${builtin}`,
+    entry: `${workgroup} ${builtin}`,
     lane: lane as string,
     body: body as string,
   }
 }
-const nameOf = (f: string): string => /^fn (\w+)/.exec(f)?.[1] ?? f
+const nameOf = (declared: string): string => /(?:fn|var<workgroup>) (\w+)/.exec(declared)?.[1] ?? declared
 /** Do the parts start alike, and mean the same by the same name? */
 const goTogether = (texts: readonly Text[]): boolean => {
-  const functions = new Set(texts.flatMap(t => t.functions))
-  return new Set(texts.map(t => t.entry)).size === 1 && new Set([...functions].map(nameOf)).size === functions.size
+  const declared = new Set(texts.flatMap(t => [...t.functions, ...t.shared]))
+  const fields = new Map(texts.flatMap(t => t.sizes))
+  return (
+    new Set(texts.map(t => t.entry)).size === 1 &&
+    new Set([...declared].map(nameOf)).size === declared.size &&
+    texts.every(t => t.sizes.every(([field, is]) => fields.get(field) === is))
+  )
 }
 
 /** One pass in place of several. */
@@ -103,24 +139,38 @@ const together = (passes: readonly Pass[], texts: readonly Text[]): Pass => {
     operand: pass.write,
     type: (texts[p] as Text).bindings.at(-1)?.type ?? '',
   }))
-  const ends = passes.map((_, p) => passes.slice(0, p + 1).reduce((sum, pass) => sum + Number(pass.grid[0]), 0))
+  const ends = passes.map((_, p) => size.sum(passes.slice(0, p + 1).map(pass => pass.grid[0])))
+  const fields = new Map(texts.flatMap(t => t.sizes))
+  const endText = (p: number): string => {
+    const end = ends[p] as Dim
+    if (typeof end === 'number') return `${end}u`
+    fields.set(`end${p + 1}`, end)
+    return `u32(sizes.end${p + 1})`
+  }
   const calls = passes.map((_, p) => {
-    const from = p === 0 ? 'at' : `at - ${ends[p - 1]}u`
+    const from = p === 0 ? 'at' : `at - ${endText(p - 1)}`
     const call = `part${p + 1}(vec3u(${from}, 0u, 0u), lane);`
-    return p === passes.length - 1 ? `{ ${call} }` : `if (at < ${ends[p]}u) { ${call} }`
+    return p === passes.length - 1 ? `{ ${call} }` : `if (at < ${endText(p)}) { ${call} }`
   })
-  const [size, builtin] = (texts[0] as Text).entry.split(') ').map((part, i) => (i === 0 ? `${part})` : part))
+  const [workgroup, builtin] = (texts[0] as Text).entry.split(') ').map((part, i) => (i === 0 ? `${part})` : part))
   const lines = [
     ...new Set(texts.flatMap(t => t.enable)),
     ...reads.map(({ name, type }, i) => `@group(0) @binding(${i}) var<storage, read> ${name}: ${type};`),
     ...writes.map(
       ({ type }, p) => `@group(0) @binding(${reads.length + p}) var<storage, read_write> y${p + 1}: ${type};`,
     ),
+    ...(fields.size === 0
+      ? []
+      : [
+          `struct Sizes { ${[...fields.keys()].map(field => `${field}: i32`).join(', ')} }`,
+          `@group(0) @binding(${reads.length + writes.length}) var<uniform> sizes: Sizes;`,
+        ]),
     ...new Set(texts.flatMap(t => t.functions)),
+    ...new Set(texts.flatMap(t => t.shared)),
     '',
     ...bodies,
     '',
-    `${size}`,
+    `${workgroup}`,
     `fn main(@builtin(workgroup_id) group: vec3u, ${builtin} lane: u32) {`,
     '  let at = group.y * 32768u + group.x;',
     `  ${calls.join(' else ')}`,
@@ -128,6 +178,7 @@ const together = (passes: readonly Pass[], texts: readonly Text[]): Pass => {
     '',
   ]
   const [first, ...others] = writes.map(w => w.operand)
+  const { when } = passes[0] as Pass
   return {
     label: passes.map(p => p.label).join(', '),
     path: (passes[0] as Pass).path,
@@ -135,17 +186,18 @@ const together = (passes: readonly Pass[], texts: readonly Text[]): Pass => {
     reads: reads.map(r => r.operand),
     write: first as Operand,
     also: others,
-    sizes: [],
-    grid: [ends.at(-1) as number, 1, 1],
+    sizes: [...fields.values()],
+    grid: [ends.at(-1) as Dim, 1, 1],
+    ...(when === undefined ? {} : { when }),
     features: [...new Set(passes.flatMap(p => p.features))],
-    flops: passes.reduce((sum, p) => sum + Number(p.flops), 0),
-    bytes: passes.reduce((sum, p) => sum + Number(p.bytes), 0),
+    flops: size.sum(passes.map(p => p.flops)),
+    bytes: size.sum(passes.map(p => p.bytes)),
   }
 }
 
 /** The passes in an order that computes the same, with those that leave a device idle side by side. */
-export const sideBySide = (passes: readonly Pass[], { maxStorageBuffers }: DeviceProfile): readonly Pass[] => {
-  const texts = new Map(passes.filter(isIdle).map(pass => [pass, textOf(pass)]))
+export const sideBySide = (passes: readonly Pass[], profile: DeviceProfile): readonly Pass[] => {
+  const texts = new Map(passes.filter(pass => isIdle(pass, profile)).map(pass => [pass, textOf(pass)]))
   const taken = new Set<Pass>()
   return passes.flatMap((pass, i): readonly Pass[] => {
     if (taken.has(pass)) return []
@@ -158,7 +210,8 @@ export const sideBySide = (passes: readonly Pass[], { maxStorageBuffers }: Devic
       const between = passes.slice(i, passes.indexOf(other)).filter(p => !taken.has(p) || group.includes(p))
       const moves = between.length > group.length
       const joins =
-        bound <= maxStorageBuffers &&
+        bound <= profile.maxStorageBuffers &&
+        areAlike(pass.when, other.when) &&
         (!moves || isSmallBeside(other)) &&
         between.every(p => mayPass(other, p)) &&
         goTogether(all.map(p => texts.get(p) as Text))
