@@ -1,15 +1,17 @@
 /**
  * Measures which schedule is fastest for a product on a device, where the compiler can only estimate: every schedule that fits makes the
  * product, must come to what the estimate's choice comes to, within the tolerance of sums, and is timed by timestamps of the device.
- * Another than the estimate's choice is taken where it is clearly faster.
+ * Another than the estimate's choice is taken where it is clearly faster. All take turns, round after round, since a device changes its
+ * clock meanwhile: a GPU that had little to do for a second may run at a fifth of it.
  */
 import { either as E } from 'fp-ts'
 import { differs, limits } from '../check/tolerances.ts'
 import { lower } from '../compile/lower.ts'
-import type { DeviceProfile, WeightStorage } from '../compile/pass.ts'
+import type { WeightStorage } from '../compile/pass.ts'
 import { interrupted, type Door, type SluiceError } from '../errors.ts'
 import type { AnyTensor, Feeds, Value } from '../graph/index.ts'
 import type { Device } from './device.ts'
+import type { Program } from './program.ts'
 import { compile } from './run.ts'
 
 /** A graph that contains one product, and what to feed it. */
@@ -20,7 +22,7 @@ export interface Product {
   /** how its weights are stored; f32 unless said */
   readonly storage?: WeightStorage
 }
-/** What a schedule did: its median time, or why it is out of the question. */
+/** What a schedule did: its time beside that of the estimate's choice, in its median time, or why it is out of the question. */
 export interface Candidate {
   readonly schedule: string
   readonly milliseconds: number
@@ -59,37 +61,49 @@ export const refusalOf = (got: Value, wanted: Value): string | undefined =>
 const median = (numbers: readonly number[]): number =>
   numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] as number
 
-/** One schedule for the product: its result, and its time unless it is hopeless. */
-const measure = async (
+/** A schedule in turn: what it makes, and times of its rounds. */
+interface Contestant {
+  readonly schedule: string
+  readonly program: Program
+  readonly refused: string | undefined
+  readonly times: number[]
+}
+/** A schedule with its program, which has made the product once. */
+const enter = async (
   device: Device,
   { of, feeds, storage = 'f32' }: Product,
-  choose: NonNullable<DeviceProfile['choose']>,
-  best: number,
-  signal: AbortSignal | undefined,
-): Promise<E.Either<SluiceError, { readonly value: Value; readonly milliseconds: number }>> => {
-  const until = signal === undefined ? {} : { signal }
-  const program = await compile(
-    { y: of },
-    { ...until, storage, device: { ...device, profile: { ...device.profile, choose } } },
-  )()
+  schedule: string,
+  until: { readonly signal?: AbortSignal },
+): Promise<E.Either<SluiceError, { readonly program: Program; readonly made: Value }>> => {
+  const own = { ...device, profile: { ...device.profile, choose: () => schedule } }
+  const program = await compile({ y: of }, { ...until, storage, device: own })()
   if (E.isLeft(program)) return program
-  const { run, profile, dispose } = program.right
-  const timed = async () => {
-    const values = await run(feeds, until)()
-    if (E.isLeft(values)) return values
-    const times: number[] = []
-    for (let round = 0; round < rounds; round++) {
-      const passes = await profile(feeds, { ...until, rounds: 1, how: 'timestamps' })()
+  const made = await program.right.run(feeds, until)()
+  if (E.isRight(made)) return E.right({ program: program.right, made: made.right.y as Value })
+  program.right.dispose()
+  return made
+}
+/** Times in rounds: of all that are right, those left out that take several times as long as the fastest. */
+const race = async (
+  contestants: readonly Contestant[],
+  feeds: Feeds,
+  until: { readonly signal?: AbortSignal },
+): Promise<E.Either<SluiceError, void>> => {
+  let left = contestants.filter(({ refused }) => refused === undefined)
+  for (let round = 0; round < rounds; round++) {
+    for (const { program, times } of left) {
+      const passes = await program.profile(feeds, { ...until, rounds: 1, how: 'timestamps' })()
       if (E.isLeft(passes)) return passes
       times.push(passes.right.milliseconds)
-      if (passes.right.milliseconds > hopeless * best) break
     }
-    return E.right({ value: values.right.y as Value, milliseconds: median(times) })
+    const fastest = Math.min(...left.map(({ times }) => times.at(-1)!))
+    left = left.filter(({ times }, k) => k === 0 || times.at(-1)! <= hopeless * fastest)
   }
-  const result = await timed()
-  dispose()
-  return result
+  return E.right(undefined)
 }
+/** A time from ratios to the first's in the same rounds. */
+const timeBeside = (first: readonly number[], times: readonly number[]): number =>
+  times.length === 0 ? Number.POSITIVE_INFINITY : median(first) * median(times.map((t, round) => t / first[round]!))
 
 const tuneOne = async (
   device: Device,
@@ -105,25 +119,35 @@ const tuneOne = async (
     products = of
     fitting = names
   }
+  const stopped = (error: SluiceError): E.Either<SluiceError, never> =>
+    E.left(signal?.aborted === true ? interrupted('tuning') : error)
   lower({ y: product.of }, { profile: { ...device.profile, choose }, weights: product.storage ?? 'f32' })
-  const candidates: Candidate[] = []
+  const until = signal === undefined ? {} : { signal }
+  const contestants: Contestant[] = []
+  const failed: Candidate[] = []
   let wanted: Value | undefined
-  for (const [i, schedule] of fitting.entries()) {
-    before(i, fitting.length)
-    const best = Math.min(...candidates.filter(c => c.refused === undefined).map(c => c.milliseconds))
-    const measured = await measure(device, product, () => schedule, best, signal)
-    if (signal?.aborted === true) return E.left(interrupted('tuning'))
-    if (E.isLeft(measured) && wanted === undefined) return measured
-    if (E.isLeft(measured)) {
-      candidates.push({ schedule, milliseconds: Number.POSITIVE_INFINITY, refused: measured.left.message })
-      continue
+  try {
+    for (const [i, schedule] of fitting.entries()) {
+      before(i, fitting.length)
+      const entered = await enter(device, product, schedule, until)
+      if (E.isRight(entered)) {
+        const { program, made } = entered.right
+        wanted ??= made
+        contestants.push({ schedule, program, refused: refusalOf(made, wanted), times: [] })
+      } else if (wanted === undefined || signal?.aborted === true) return stopped(entered.left)
+      else failed.push({ schedule, milliseconds: Number.POSITIVE_INFINITY, refused: entered.left.message })
     }
-    const { value, milliseconds } = measured.right
-    wanted ??= value
-    const refused = refusalOf(value, wanted)
-    candidates.push({ schedule, milliseconds, ...(refused === undefined ? {} : { refused }) })
+    const raced = await race(contestants, product.feeds, until)
+    if (E.isLeft(raced)) return stopped(raced.left)
+  } finally {
+    for (const { program } of contestants) program.dispose()
   }
-  const [first, ...others] = candidates as [Candidate, ...Candidate[]]
+  const [own] = contestants as [Contestant, ...Contestant[]]
+  const candidates = contestants.map(({ schedule, times, refused }): Candidate => {
+    const milliseconds = timeBeside(own.times, times)
+    return { schedule, milliseconds, ...(refused === undefined ? {} : { refused }) }
+  })
+  const [first, ...others] = [...candidates, ...failed] as [Candidate, ...Candidate[]]
   return E.right({
     product: product.name,
     products,
