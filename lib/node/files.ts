@@ -21,6 +21,7 @@ import {
 /** Linux returns at most 2 GiB - 4 KiB a read. */
 const largestRead = 2 ** 30
 
+const makeRoom = 'Next step: make room on it and start this again; what was there before is kept'
 const reasonOf = (reason: unknown): string => {
   const { code, message } = reason as NodeJS.ErrnoException
   switch (code) {
@@ -33,7 +34,9 @@ const reasonOf = (reason: unknown): string => {
     case 'EISDIR':
       return 'this is a folder, not a file'
     case 'ENOSPC':
-      return 'the disk is full'
+      return `the disk is full. ${makeRoom}`
+    case 'EDQUOT':
+      return `the quota on this disk is used up. ${makeRoom}`
     default:
       return message
   }

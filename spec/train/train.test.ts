@@ -1,5 +1,5 @@
 /** What runs of training refuse, what they tell, and what they leave. That they learn and go on: runs.slow.test.ts. */
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, readdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { either as E, taskEither as TE } from 'fp-ts'
 import { expect, it } from 'vitest'
@@ -34,6 +34,32 @@ it('says where it cannot write, and leaves the last checkpoint', async () => {
   writeFileSync(join(at, 'taken'), '')
   const error = await left(pipe(learner(), train({ optimizer, folder: join(at, 'taken', 'run') })(data(3))))
   expect(error).toMatchObject({ kind: 'write' })
+})
+it.skipIf(!existsSync('/dev/full'))('says that the disk is full, and goes on from the last checkpoint', async () => {
+  const [whole, at] = [folder(), folder()]
+  const [log, aside] = ['log.jsonl', 'aside'].map(name => join(at, name)) as [string, string]
+  const checkpoint = (run: string) => readFileSync(join(run, 'checkpoint.safetensors'))
+  await right(pipe(learner(), train({ optimizer, folder: whole, every: 4 })(data(12))))
+  // the log of the first four batches is there; every write to /dev/full is refused by the system as one to a full disk is
+  const fill = ({ iteration }: { readonly iteration: number }): void => {
+    if (iteration !== 7) return
+    renameSync(log, aside)
+    symlinkSync('/dev/full', log)
+  }
+  const error = await left(pipe(learner(), train({ optimizer, folder: at, every: 4, onStep: fill })(data(12))))
+  expect(error).toMatchObject({
+    kind: 'write',
+    file: log,
+    message: expect.stringMatching(/disk is full\. Next step: /),
+  })
+  expect(readdirSync(at).sort()).toEqual(['aside', 'checkpoint.safetensors', 'log.jsonl', 'loss.svg'])
+  renameSync(aside, log)
+  const begun: number[] = []
+  const onStep = ({ iteration }: { readonly iteration: number }): void => void begun.push(iteration)
+  await right(pipe(learner(), train({ optimizer, folder: at, every: 4, onStep })(data(12))))
+  expect(begun[0]).toBe(4)
+  expect(checkpoint(at).equals(checkpoint(whole))).toBe(true)
+  expect(readFileSync(log)).toEqual(readFileSync(join(whole, 'log.jsonl')))
 })
 it('trains what is chosen and nothing else', async () => {
   const before = await right(pipe(learner(), train({ optimizer: sgd({ lr: 0 }) })(data(1))))

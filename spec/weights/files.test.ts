@@ -1,11 +1,12 @@
 /** Files on disk: ranges, folders that are not left, and files that appear whole or not at all. */
-import { chmod, mkdir, mkdtemp, readFile, readdir, rm, truncate, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { chmod, mkdir, mkdtemp, readFile, readdir, rm, symlink, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import * as path from 'node:path'
 import { taskEither as TE } from 'fp-ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { fileError } from '../../lib/errors.ts'
-import { fileSource, nodeFolder, readText, writeAtomically } from '../../lib/node/files.ts'
+import { appendText, fileSource, nodeFolder, readText, writeAtomically } from '../../lib/node/files.ts'
 import { blobSource } from '../../lib/weights/byte-source.ts'
 import { opened, refused } from './golden-files.ts'
 
@@ -92,6 +93,15 @@ describe('writing', () => {
     const before = await readdir(root)
     expect(await refused(writeAtomically(path.join(root, 'inner'), [bytes(1)]))).toMatchObject({ kind: 'write' })
     expect(await readdir(root)).toEqual(before)
+  })
+  it.skipIf(!existsSync('/dev/full'))('a full disk is a write error that says what to do', async () => {
+    const file = path.join(root, 'full')
+    await symlink('/dev/full', file)
+    const error = await refused(appendText(file, 'a line'))
+    expect(error.kind).toBe('write')
+    expect(error.message).toBe(
+      `${file}: could not be written: the disk is full. Next step: make room on it and start this again; what was there before is kept`,
+    )
   })
   it.skipIf(process.getuid?.() === 0)('no permission is a write error', async () => {
     const locked = path.join(root, 'locked')
