@@ -33,7 +33,7 @@ const sector = 8
 const manyRows = 16384
 /** Lanes of a team on a GPU: each folds some 16 numbers and more. */
 const teamFor = ({ maxInvocations }: DeviceProfile, numbers: number, least: number): number =>
-  Math.min(maxInvocations, 1024, Math.max(least, 2 ** Math.floor(Math.log2(numbers / 16))))
+  2 ** Math.floor(Math.log2(Math.min(maxInvocations, 1024, Math.max(least, numbers / 16))))
 
 const isSearch = (m: Monoid): boolean => m === 'argmax' || m === 'argmin'
 const start: Record<'sum' | 'max' | 'min', string> = {

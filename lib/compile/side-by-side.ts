@@ -12,7 +12,7 @@ const fewWorkgroups = 1024
 const muchMemory = 1e6
 const mostParts = 4
 
-/** The most that a size of a pass can be: of one for a few rows, with names, what it is for the most of them. */
+/** How large a size of a pass gets, if it grows with its names: of one for a few rows, what it is for the most of them. */
 const mostOf = ({ when }: Pass, d: Dim): number => {
   if (typeof d === 'number') return d
   if (when?.most === undefined || typeof when.size === 'number') return Infinity
@@ -32,6 +32,8 @@ const isIdle = (pass: Pass, { tuning }: DeviceProfile): boolean => {
     mostOf(pass, pass.bytes) >= muchMemory &&
     // a device in software has enough to do with one product, and would compile a kernel for them together
     (pass.when === undefined ? pass.sizes.length === 0 : tuning === 'gpu') &&
+    // a run may leave a state as it is while others advance
+    pass.write.buffer.holds.what !== 'state' &&
     [...pass.reads, pass.write].every(o => o.slice === undefined && o.image !== true)
   )
 }
@@ -65,8 +67,9 @@ interface Text {
   readonly shared: readonly string[]
   /** named sizes that it reads, and what they are */
   readonly sizes: readonly (readonly [field: string, is: Dim])[]
-  /** workgroup size, and how its entry point is called */
-  readonly entry: string
+  readonly workgroup: string
+  /** what its lanes are counted by, and what it calls that */
+  readonly builtin: string
   readonly lane: string
   readonly body: string
 }
@@ -75,7 +78,10 @@ const entryPoint =
   /^(@compute @workgroup_size\(\d+\))\nfn main\(@builtin\(workgroup_id\) group: vec3u, (@builtin\(\w+\)) (\w+): u32\) \{\n([^]*)\}\n$/m
 const sizesBlock = /^struct Sizes \{ (.*) \}$/
 const uniform = /^@group\(0\) @binding\(\d+\) var<uniform> sizes: Sizes;$/
-const textOf = ({ wgsl, sizes }: Pass): Text | undefined => {
+/** Does a function read or write a binding? Its name may be a parameter's as well. */
+const touches = (f: string, { name }: Text['bindings'][number]): boolean =>
+  new RegExp(`\\b${name}(_at)?\\s*[[(]`).test(f)
+const textOf = ({ wgsl, sizes, when }: Pass): Text | undefined => {
   const entry = entryPoint.exec(wgsl)
   if (entry === null) return undefined
   const [, workgroup, builtin, lane, body] = entry as unknown as readonly string[]
@@ -89,31 +95,42 @@ const textOf = ({ wgsl, sizes }: Pass): Text | undefined => {
   const enable = head.filter(line => line.startsWith('enable '))
   const known = new Set([...shared, ...enable])
   const rest = head.filter(l => !known.has(l) && ![binding, sizesBlock, uniform].some(pattern => pattern.test(l)))
+  const functions = rest
+    .join('\n')
+    .split(/\n(?=fn )/)
+    .map(f => f.trim())
+    .filter(f => f !== '')
+  // names of bindings are made anew in bodies alone; and tiles that share memory keep a device busy unless they are of few rows
+  if (functions.some(f => bindings.some(b => touches(f, b))) || (shared.length > 0 && when === undefined))
+    return undefined
   return {
     enable,
     bindings,
     shared,
     sizes: fields.map((field, i) => [field.split(':')[0] as string, sizes[i] as Dim]),
-    functions: rest
-      .join('\n')
-      .split(/\n(?=fn )/)
-      .map(f => f.trim())
-      .filter(f => f !== ''),
-    entry: `${workgroup} ${builtin}`,
+    functions,
+    workgroup: workgroup as string,
+    builtin: builtin as string,
     lane: lane as string,
     body: body as string,
   }
 }
-const nameOf = (declared: string): string => /(?:fn|var<workgroup>) (\w+)/.exec(declared)?.[1] ?? declared
-/** Do the parts start alike, and mean the same by the same name? */
+const nameOf = (f: string): string => /^fn (\w+)/.exec(f)?.[1] ?? f
+/** Do the parts start alike, in the same memory of a workgroup, and mean the same by the same name? */
 const goTogether = (texts: readonly Text[]): boolean => {
-  const declared = new Set(texts.flatMap(t => [...t.functions, ...t.shared]))
+  const functions = new Set(texts.flatMap(t => t.functions))
   const fields = new Map(texts.flatMap(t => t.sizes))
   return (
-    new Set(texts.map(t => t.entry)).size === 1 &&
-    new Set([...declared].map(nameOf)).size === declared.size &&
+    new Set(texts.map(t => [t.workgroup, t.builtin, ...t.shared].join())).size === 1 &&
+    new Set([...functions].map(nameOf)).size === functions.size &&
     texts.every(t => t.sizes.every(([field, is]) => fields.get(field) === is))
   )
+}
+
+/** Buffers that the parts bind together: one that is read as numbers and as vectors is bound twice. */
+const boundOf = (passes: readonly Pass[], texts: ReadonlyMap<Pass, Text | undefined>): number => {
+  const reads = passes.flatMap(p => p.reads.map(({ buffer }, i) => `${buffer.id} ${texts.get(p)?.bindings[i]?.type}`))
+  return new Set(reads).size + passes.length
 }
 
 /** One pass in place of several. */
@@ -144,15 +161,16 @@ const together = (passes: readonly Pass[], texts: readonly Text[]): Pass => {
   const endText = (p: number): string => {
     const end = ends[p] as Dim
     if (typeof end === 'number') return `${end}u`
-    fields.set(`end${p + 1}`, end)
-    return `u32(sizes.end${p + 1})`
+    // no name of a size ends so
+    fields.set(`end${p + 1}_`, end)
+    return `u32(sizes.end${p + 1}_)`
   }
   const calls = passes.map((_, p) => {
     const from = p === 0 ? 'at' : `at - ${endText(p - 1)}`
     const call = `part${p + 1}(vec3u(${from}, 0u, 0u), lane);`
     return p === passes.length - 1 ? `{ ${call} }` : `if (at < ${endText(p)}) { ${call} }`
   })
-  const [workgroup, builtin] = (texts[0] as Text).entry.split(') ').map((part, i) => (i === 0 ? `${part})` : part))
+  const { workgroup, builtin, shared } = texts[0] as Text
   const lines = [
     ...new Set(texts.flatMap(t => t.enable)),
     ...reads.map(({ name, type }, i) => `@group(0) @binding(${i}) var<storage, read> ${name}: ${type};`),
@@ -166,11 +184,11 @@ const together = (passes: readonly Pass[], texts: readonly Text[]): Pass => {
           `@group(0) @binding(${reads.length + writes.length}) var<uniform> sizes: Sizes;`,
         ]),
     ...new Set(texts.flatMap(t => t.functions)),
-    ...new Set(texts.flatMap(t => t.shared)),
+    ...shared,
     '',
     ...bodies,
     '',
-    `${workgroup}`,
+    workgroup,
     `fn main(@builtin(workgroup_id) group: vec3u, ${builtin} lane: u32) {`,
     '  let at = group.y * 32768u + group.x;',
     `  ${calls.join(' else ')}`,
@@ -205,13 +223,12 @@ export const sideBySide = (passes: readonly Pass[], profile: DeviceProfile): rea
     for (const other of texts.get(pass) === undefined ? [] : passes.slice(i + 1)) {
       if (group.length === mostParts) break
       if (taken.has(other) || texts.get(other) === undefined) continue
+      if (!areAlike(pass.when, other.when)) continue
       const all = [...group, other]
-      const bound = new Set(all.flatMap(p => idsOf(p.reads))).size + all.length
       const between = passes.slice(i, passes.indexOf(other)).filter(p => !taken.has(p) || group.includes(p))
       const moves = between.length > group.length
       const joins =
-        bound <= profile.maxStorageBuffers &&
-        areAlike(pass.when, other.when) &&
+        boundOf(all, texts) <= profile.maxStorageBuffers &&
         (!moves || isSmallBeside(other)) &&
         between.every(p => mayPass(other, p)) &&
         goTogether(all.map(p => texts.get(p) as Text))

@@ -1,8 +1,8 @@
 /** Passes that few workgroups do and that do not wait for one another: one dispatch, the same numbers. */
 import { either as E } from 'fp-ts'
 import { describe, expect, it } from 'vitest'
-import { compile, evaluate, input, lower, pipe, value, type Outputs } from 'sluice'
-import { add, exp, layerNormalize, max, mul, rearrange, sum } from 'sluice/ops'
+import { compile, evaluate, input, lower, pipe, state, value, type Loose, type Outputs } from 'sluice'
+import { add, argsort, exp, layerNormalize, max, mul, rearrange, sum, topKIndices } from 'sluice/ops'
 import { differs, limits } from '../tolerances.ts'
 import { profiles, refused } from './profiles.ts'
 
@@ -39,6 +39,26 @@ describe('passes side by side', () => {
   it('little work keeps kernels of its own, which other passes share', () => {
     const [x, y] = [input('x', [64, 64]), input('y', [64, 64])]
     expect(labels({ x: sum(0)(x), y: sum(0)(y) })).toEqual(['sum', 'sum'])
+  })
+  it('a kernel whose functions read what it binds stays alone', async () => {
+    const rows = (name: string) => input(name, [8, 65_536])
+    const sorted = lower(
+      {
+        a: argsort(-1)(rows('a')),
+        b: argsort(-1)(rows('b')),
+        c: topKIndices(3)(rows('c')),
+        d: topKIndices(3)(rows('d')),
+      },
+      { profile: profiles.gpu },
+    )
+    expect(sorted.passes.every(p => p.also === undefined)).toBe(true)
+    expect(await refused(sorted)).toEqual([])
+  })
+  it('what is written over a state stays alone: a run may advance one without the other', () => {
+    const [one, two] = ['one', 'two'].map(name => state(name, [260_000])) as [Loose, Loose]
+    const next = [one, two].map(s => [s, exp(s)] as const)
+    const { passes } = lower({ y: sum(0)(a) }, { profile: profiles.gpu, next })
+    expect(passes.filter(p => p.write.buffer.holds.what === 'state').map(p => p.also)).toEqual([undefined, undefined])
   })
   it('the numbers are those of the reference', async () => {
     // of one sign: sums that cancel are not what is asked here
