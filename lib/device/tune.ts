@@ -4,7 +4,7 @@
  * Another than the estimate's choice is taken where it is clearly faster. All take turns, round after round, since a device changes its
  * clock meanwhile: a GPU that had little to do for a second may run at a fifth of it.
  */
-import { either as E } from 'fp-ts'
+import { either as E, function as F, taskEither as TE } from 'fp-ts'
 import { differs, limits } from '../check/tolerances.ts'
 import { lower } from '../compile/lower.ts'
 import type { WeightStorage } from '../compile/pass.ts'
@@ -22,7 +22,7 @@ export interface Product {
   /** how its weights are stored; f32 unless said */
   readonly storage?: WeightStorage
 }
-/** What a schedule did: its time beside that of the estimate's choice, in its median time, or why it is out of the question. */
+/** What a schedule did: its time, the median of its ratios to the estimate's choice times the median of that, or why it is out of the question. */
 export interface Candidate {
   readonly schedule: string
   readonly milliseconds: number
@@ -45,7 +45,7 @@ export interface TuneOptions {
 const rounds = 5
 /** so much of the time of the estimate's choice that another may take at most, since times vary from run to run */
 const atMost = 0.95
-/** so many times the fastest: it is not timed again */
+/** so many times as long as the estimate's choice takes in the same round: it is not timed again */
 const hopeless = 3
 
 /** The fastest of those that are right, if it is clearly faster than the first. */
@@ -61,12 +61,10 @@ export const refusalOf = (got: Value, wanted: Value): string | undefined =>
 const median = (numbers: readonly number[]): number =>
   numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] as number
 
-/** A schedule in turn: what it makes, and times of its rounds. */
+/** A schedule that is right, with its program. */
 interface Contestant {
   readonly schedule: string
   readonly program: Program
-  readonly refused: string | undefined
-  readonly times: number[]
 }
 /** A schedule with its program, which has made the product once. */
 const enter = async (
@@ -83,27 +81,28 @@ const enter = async (
   program.right.dispose()
   return made
 }
-/** Times in rounds: of all that are right, those left out that take several times as long as the fastest. */
-const race = async (
-  contestants: readonly Contestant[],
-  feeds: Feeds,
-  until: { readonly signal?: AbortSignal },
-): Promise<E.Either<SluiceError, void>> => {
-  let left = contestants.filter(({ refused }) => refused === undefined)
-  for (let round = 0; round < rounds; round++) {
-    for (const { program, times } of left) {
-      const passes = await program.profile(feeds, { ...until, rounds: 1, how: 'timestamps' })()
-      if (E.isLeft(passes)) return passes
-      times.push(passes.right.milliseconds)
+/**
+ * What each of several takes beside the first: the median of its ratios to it in the same rounds, times the first's median. A round before them is not
+ * counted, in which a clock may rise; one that is hopeless is left out of later rounds.
+ */
+export const race = async (
+  times: readonly (() => Promise<E.Either<SluiceError, number>>)[],
+): Promise<E.Either<SluiceError, readonly number[]>> => {
+  const took = times.map((): number[] => [])
+  const ratios = times.map((): number[] => [])
+  let left = [...times.keys()]
+  for (let round = -1; round < rounds; round++) {
+    for (const k of left) {
+      const time = await times[k]!()
+      if (E.isLeft(time)) return time
+      if (round < 0) continue
+      took[k]!.push(time.right)
+      ratios[k]!.push(time.right / took[0]![round]!)
     }
-    const fastest = Math.min(...left.map(({ times }) => times.at(-1)!))
-    left = left.filter(({ times }, k) => k === 0 || times.at(-1)! <= hopeless * fastest)
+    if (round >= 0) left = left.filter(k => ratios[k]!.at(-1)! <= hopeless)
   }
-  return E.right(undefined)
+  return E.right(ratios.map(of => median(took[0]!) * median(of)))
 }
-/** A time from ratios to the first's in the same rounds. */
-const timeBeside = (first: readonly number[], times: readonly number[]): number =>
-  times.length === 0 ? Number.POSITIVE_INFINITY : median(first) * median(times.map((t, round) => t / first[round]!))
 
 const tuneOne = async (
   device: Device,
@@ -124,30 +123,41 @@ const tuneOne = async (
   lower({ y: product.of }, { profile: { ...device.profile, choose }, weights: product.storage ?? 'f32' })
   const until = signal === undefined ? {} : { signal }
   const contestants: Contestant[] = []
-  const failed: Candidate[] = []
+  const found = new Map<string, Candidate>()
+  const refuse = (schedule: string, refused: string): void =>
+    void found.set(schedule, { schedule, milliseconds: Number.POSITIVE_INFINITY, refused })
   let wanted: Value | undefined
   try {
     for (const [i, schedule] of fitting.entries()) {
       before(i, fitting.length)
       const entered = await enter(device, product, schedule, until)
-      if (E.isRight(entered)) {
-        const { program, made } = entered.right
-        wanted ??= made
-        contestants.push({ schedule, program, refused: refusalOf(made, wanted), times: [] })
-      } else if (wanted === undefined || signal?.aborted === true) return stopped(entered.left)
-      else failed.push({ schedule, milliseconds: Number.POSITIVE_INFINITY, refused: entered.left.message })
+      if (E.isLeft(entered)) {
+        if (wanted === undefined || signal?.aborted === true) return stopped(entered.left)
+        refuse(schedule, entered.left.message)
+        continue
+      }
+      const { program, made } = entered.right
+      const wrong = wanted === undefined ? undefined : refusalOf(made, wanted)
+      wanted ??= made
+      if (wrong === undefined) contestants.push({ schedule, program })
+      else {
+        program.dispose()
+        refuse(schedule, wrong)
+      }
     }
-    const raced = await race(contestants, product.feeds, until)
+    const timed = contestants.map(({ program }) =>
+      F.pipe(
+        program.profile(product.feeds, { ...until, rounds: 1, how: 'timestamps' }),
+        TE.map(({ milliseconds }) => milliseconds),
+      ),
+    )
+    const raced = await race(timed)
     if (E.isLeft(raced)) return stopped(raced.left)
+    contestants.forEach(({ schedule }, k) => found.set(schedule, { schedule, milliseconds: raced.right[k]! }))
   } finally {
     for (const { program } of contestants) program.dispose()
   }
-  const [own] = contestants as [Contestant, ...Contestant[]]
-  const candidates = contestants.map(({ schedule, times, refused }): Candidate => {
-    const milliseconds = timeBeside(own.times, times)
-    return { schedule, milliseconds, ...(refused === undefined ? {} : { refused }) }
-  })
-  const [first, ...others] = [...candidates, ...failed] as [Candidate, ...Candidate[]]
+  const [first, ...others] = fitting.map(schedule => found.get(schedule)!) as [Candidate, ...Candidate[]]
   return E.right({
     product: product.name,
     products,

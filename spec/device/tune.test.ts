@@ -2,11 +2,12 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { either as E } from 'fp-ts'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { input, inputOf, lower, openDevice, pipe, tune, writeTuned, type Value } from 'sluice'
 import { linear } from 'sluice/ops'
 import { platform } from '../../lib/node/platform.ts'
-import { choiceOf, refusalOf } from '../../lib/device/tune.ts'
+import { choiceOf, race, refusalOf } from '../../lib/device/tune.ts'
 import { profiles, refused } from '../compile/profiles.ts'
 import { opened } from './stored-weights.ts'
 
@@ -44,6 +45,27 @@ describe('of what was measured', () => {
   it('the fastest is chosen, where it is clearly faster than the estimate', () => {
     expect(choiceOf([slow, { schedule: 'a', milliseconds: 8 }, { schedule: 'b', milliseconds: 7 }])).toBe('b')
     expect(choiceOf([slow, { schedule: 'a', milliseconds: 9.7 }])).toBe('slow')
+  })
+  it("all take turns, so that a clock that changes meanwhile is nobody's loss", async () => {
+    // a device that wakes up: slow in the first round, then twice as fast with every round
+    let calls = 0
+    const taking = (work: number) => () => {
+      const round = Math.floor(calls++ / 3)
+      return Promise.resolve(E.right(work * (round === 0 ? 50 : 2 ** -round)))
+    }
+    const raced = await race([taking(10), taking(8), taking(12)])
+    if (E.isLeft(raced)) throw new Error('expected times')
+    const [first, quick, slow] = raced.right as [number, number, number]
+    expect([quick / first, slow / first]).toEqual([0.8, 1.2])
+  })
+  it('one that takes several times as long is timed once, after a round that does not count', async () => {
+    const counts: [number, number] = [0, 0]
+    const taking = (k: 0 | 1, ms: number) => () => {
+      counts[k]++
+      return Promise.resolve(E.right(ms))
+    }
+    expect(await race([taking(0, 1), taking(1, 4)])).toEqual(E.right([1, 4]))
+    expect(counts).toEqual([6, 2])
   })
   it('a wrong result is never chosen', () => {
     expect(choiceOf([slow, { schedule: 'wrong', milliseconds: 1, refused: 'differs' }])).toBe('slow')
