@@ -55,7 +55,7 @@ export interface Device {
   readonly free: (memory: GPUBuffer | GPUTexture) => void
   /** Why so many bytes more cannot be had, as far as that can be known before asking; `less` is what other storages would take. */
   readonly shortage: (what: string, bytes: number, less?: readonly Stored[]) => DeviceError | undefined
-  readonly submit: (commands: GPUCommandBuffer) => void
+  readonly submit: (...commands: readonly GPUCommandBuffer[]) => void
   /** Synchronous work on the device, its validation errors and failed allocations as values. */
   readonly guarded: <A>(what: string, work: () => A) => Promise<E.Either<SluiceError, A>>
   /** The answer of a promise of the device; Left when the device is lost or the signal fires first. */
@@ -225,9 +225,9 @@ const wrap = (gpu: GPUDevice, own: boolean, override: Partial<DeviceProfile>): D
     },
     free,
     shortage: (what, bytes, less) => shortageOf(profile.tuning, platform.availableMemory(), what, bytes, less),
-    submit: commands => {
+    submit: (...commands) => {
       done.submits++
-      gpu.queue.submit([commands])
+      gpu.queue.submit(commands)
     },
     guarded,
     settled,

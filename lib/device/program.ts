@@ -1,8 +1,8 @@
 /**
  * A program on a device: the passes of a lowered graph with their weights in place. A run binds the named sizes, looks up or makes the
  * memory plan and the bind groups for them, writes the inputs, encodes all passes into one submit (long runs on a GPU into a few) and reads
- * everything back at once.
- * States stay on the device. Runs of one program follow one another; nothing is left behind but what `dispose` frees.
+ * everything back at once. States stay on the device. Runs of one program follow one another; nothing is left behind but what `dispose`
+ * frees.
  */
 import { platform } from '#platform'
 import { either as E, taskEither as TE } from 'fp-ts'
@@ -220,22 +220,23 @@ export const programOf = ({ lowered, device, planner, kernels, pipelines, own, p
         needed === undefined ? steps : stepsFor(steps, needed),
         submitFlops[device.profile.tuning],
       )
+      const end = (all: readonly Wanted[]): GPUCommandBuffer => {
+        const encoder = device.gpu.createCommandEncoder()
+        results.copy(encoder, all)
+        advance(encoder, plan, advances)
+        return encoder.finish()
+      }
       for (const [k, segment] of segments.entries()) {
         const isLast = k === segments.length - 1
         const submitted = await device.guarded('running', () => {
           if (k === 0) writeInputs(started.right)
+          // before anything runs, since it makes room for what it copies
+          const ending = isLast ? [end(chosen.map((o, i) => wanted(o.buffer, countOf(shapes[i]!), plan)))] : []
           const groups = handedOver(segment, device.profile.tuning)
           groups.forEach((group, g) => {
             const encoder = device.gpu.createCommandEncoder()
             encodeSteps(encoder, group)
-            if (isLast && g === groups.length - 1) {
-              results.copy(
-                encoder,
-                chosen.map((o, i) => wanted(o.buffer, countOf(shapes[i]!), plan)),
-              )
-              advance(encoder, plan, advances)
-            }
-            device.submit(encoder.finish())
+            device.submit(encoder.finish(), ...(g === groups.length - 1 ? ending : []))
           })
         })
         if (E.isLeft(submitted)) return submitted

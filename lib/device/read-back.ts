@@ -1,5 +1,5 @@
 /**
- * Results on their way to the host: all of them are copied into one staging buffer by the submit that computes them, and mapped once.
+ * Results on their way to the host: all of them are copied into one staging buffer by the last submit of a run, and mapped once.
  * The staging buffer is kept from run to run and grows.
  */
 import { either as E } from 'fp-ts'

@@ -5,7 +5,7 @@
 import { foldGrid } from '../compile/grid.ts'
 import { copiesBefore, imageRowBytes, imageWidth, texelBytes } from '../compile/images.ts'
 import type { MemoryPlan, Planner } from '../compile/memory.ts'
-import { writesOf, type BufferPlan, type Pass, type When } from '../compile/pass.ts'
+import { writesOf, type BufferPlan, type DeviceProfile, type Pass, type When } from '../compile/pass.ts'
 import type { Device } from './device.ts'
 import type { Pipeline } from './pipelines.ts'
 
@@ -195,10 +195,7 @@ const [atOnce, firstOfMany] = [32, 8]
  * Steps in the groups in which a device gets them. A GPU begins with few and gets ever more of them, so that it computes while the host
  * still writes down what follows; a device in software computes on the host's own cores, and gets all at once.
  */
-export const handedOver = (
-  steps: readonly Step[],
-  tuning: 'lavapipe' | 'swiftshader' | 'gpu',
-): readonly (readonly Step[])[] => {
+export const handedOver = (steps: readonly Step[], tuning: DeviceProfile['tuning']): readonly (readonly Step[])[] => {
   if (tuning !== 'gpu' || steps.length <= atOnce) return [steps]
   const groups: (readonly Step[])[] = []
   for (let from = 0, count = firstOfMany; from < steps.length; from += count, count *= 2) {

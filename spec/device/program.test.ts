@@ -395,8 +395,8 @@ describe('failures', () => {
   /** The device, doing something more right after each submit. */
   const afterSubmit = (of: Device, then: () => void): Device => ({
     ...of,
-    submit: commands => {
-      of.submit(commands)
+    submit: (...commands) => {
+      of.submit(...commands)
       then()
     },
   })
