@@ -115,20 +115,14 @@ const looked = (count: number): void => {
 }
 const look = { asked, towers: openTowers(small, asked, { weights: start }), onPictures: looked }
 const seen = await done(keptScenes(world, `${folder}/views`, look)(splits.train, seed + 1, sceneCount))
-// half of the questions as often as they can be asked: most are about how many there are
-const shown = batchOf(
-  world,
-  seen,
-  seed + 1,
-)(
-  mixed([
-    [0.1, captions],
-    [0.1, presence],
-    [0.4, question],
-    [0.4, questions(1)],
-  ]),
-  64,
-)
+// half of the questions as often as they can be asked: a third of all are about how many there are, a tenth of those by family
+const aboutPictures = mixed([
+  [0.1, captions],
+  [0.1, presence],
+  [0.4, question],
+  [0.4, questions(1)],
+])
+const shown = batchOf(world, seen, seed + 1)(aboutPictures, 64)
 const pictured = async (k: number): Promise<Feeds> => {
   const samples: ViewedSample[] = []
   for (const { turns, shot } of shown(k)) samples.push({ ...conversation(tokenizer, turns), shot: await done(shot) })
