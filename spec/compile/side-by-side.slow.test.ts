@@ -5,6 +5,11 @@ import { compile, inputOf, loosely, lower, openDevice, value, type Loose, type O
 import { exp, linear, scale } from 'sluice/ops'
 import { profiles, refused } from './profiles.ts'
 
+const right = <A>(result: E.Either<{ readonly message: string }, A>): A => {
+  if (E.isLeft(result)) throw new Error(result.left.message)
+  return result.right
+}
+
 describe('products of few rows side by side', () => {
   const width = 1024
   const layer = (name: string): Loose => loosely(linear)(name, width, { bias: false })(x) as Loose
@@ -31,23 +36,21 @@ describe('products of few rows side by side', () => {
         Float32Array.from({ length: shape[0]! * shape[1]! }, (_, i) => Math.sin(i * 0.7 + from)),
       )
     const weights = new Map(['q', 'k', 'v'].map((name, i) => [`${name}.weight`, wave([width, width], i)]))
-    const device = await openDevice({ profile: { tuning: 'gpu', imageRows: 0, maxInvocations: 64 } })()
-    if (E.isLeft(device)) throw new Error(device.left.message)
-    const options = { device: device.right, weights, storage: 'q8' } as const
-    const together = await compile(outputs, options)()
-    const alone = await Promise.all(Object.entries(outputs).map(([name, y]) => compile({ [name]: y }, options)()))
-    if (E.isLeft(together)) throw new Error(together.left.message)
-    for (const n of [1, 4, 0, 3]) {
+    const device = right(await openDevice({ profile: { tuning: 'gpu', imageRows: 0, maxInvocations: 64 } })())
+    const options = { device, weights, storage: 'q8' } as const
+    const together = right(await compile(outputs, options)())
+    const alone = await Promise.all(
+      Object.entries(outputs).map(async ([name, y]) => [name, right(await compile({ [name]: y }, options)())] as const),
+    )
+    for (const n of [1, 4, 0, 5, 3]) {
       const feeds = { x: wave([n, width], 3) }
-      const got = await together.right.run(feeds)()
-      if (E.isLeft(got)) throw new Error(got.left.message)
-      for (const program of alone) {
-        if (E.isLeft(program)) throw new Error(program.left.message)
-        const wanted = await program.right.run(feeds)()
-        if (E.isLeft(wanted)) throw new Error(wanted.left.message)
-        for (const [name, { data }] of Object.entries(wanted.right)) expect(got.right[name]!.data).toEqual(data)
+      const all = right(await together.run(feeds)())
+      for (const [name, program] of alone) {
+        const wanted = right(await program.run(feeds)())[name]!.data
+        expect(all[name]!.data).toEqual(wanted)
+        expect(right(await together.run(feeds, { only: [name] })())[name]!.data).toEqual(wanted)
       }
     }
-    device.right.dispose()
+    device.dispose()
   })
 })

@@ -3,11 +3,11 @@
  * to the bits of one that always had room. The disk is a small tmpfs, which Linux lets a process mount in a namespace of its own.
  */
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { expect, it } from 'vitest'
+import { afterAll, expect, it } from 'vitest'
 import type { Told } from './on-full-disk.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -19,6 +19,8 @@ const onSmallDisk = (disk: string, command: readonly string[]) => {
 }
 const disk = mkdtempSync(join(tmpdir(), 'sluice-disk-'))
 const canMount = onSmallDisk(disk, ['true']).status === 0
+if (!canMount) console.log('a full disk is not tried: no process here may mount one of its own')
+afterAll(() => rmSync(disk, { recursive: true }))
 
 it.skipIf(!canMount)('keeps the last good checkpoint wherever the room ends, says so, and goes on from it', () => {
   const program = join(root, 'spec/train/on-full-disk.ts')
