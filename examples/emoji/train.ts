@@ -124,9 +124,10 @@ const aboutPictures = mixed([
 ])
 const shown = batchOf(world, seen, seed + 1)(aboutPictures, 64)
 const pictured = async (k: number): Promise<Feeds> => {
-  const samples: ViewedSample[] = []
-  for (const { turns, shot } of shown(k)) samples.push({ ...conversation(tokenizer, turns), shot: await done(shot) })
-  return taught.feeds(samples)
+  const samples = shown(k).map(async ({ turns, shot }): Promise<ViewedSample> => {
+    return { ...conversation(tokenizer, turns), shot: await done(shot) }
+  })
+  return taught.feeds(await Promise.all(samples))
 }
 const aligned = await run('alignment', pictured, taught.loss, start)
 const weights = await run('questions', pictured, taught.loss, aligned)

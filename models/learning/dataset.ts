@@ -5,7 +5,7 @@
 import { platform } from '#platform'
 import { either as E, function as F, taskEither as TE } from 'fp-ts'
 import * as t from 'io-ts'
-import { fileError, type Door, type SluiceError } from '../../lib/errors.ts'
+import { fileError, type Door } from '../../lib/errors.ts'
 import { batches, lengthGroupedOrder, permutationsOf, type Batches, type Feeds } from '../../lib/index.ts'
 import { at, decodeJson, parseJson } from '../../lib/json.ts'
 import { join, textOf, type Folder } from '../../lib/weights/byte-source.ts'
@@ -232,12 +232,8 @@ export const batchesOf = <S>(
   }
   return batches(epochs * perEpoch, async k => {
     const [epoch, at] = [Math.floor(k / perEpoch), k % perEpoch]
-    const samples: S[] = []
-    for (const i of order(epoch).slice(at * batch, (at + 1) * batch)) {
-      const made: E.Either<SluiceError, S> = await data.sample(i)()
-      if (E.isLeft(made)) throw new Error(made.left.message)
-      samples.push(made.right)
-    }
-    return feeds(samples)
+    const samples = await TE.traverseArray(data.sample)(order(epoch).slice(at * batch, (at + 1) * batch))()
+    if (E.isLeft(samples)) throw new Error(samples.left.message)
+    return feeds(samples.right)
   })
 }

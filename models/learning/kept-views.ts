@@ -126,15 +126,17 @@ const shotFrom =
   async () => {
     if (place === undefined) return E.left(trainingError('a picture is asked for that was not looked at'))
     const { file, i } = place
-    const views: Record<string, KeptViews[string]> = {}
     const all = [...asked, ...(file.tensors.has(nameOf(i, boxesName)) ? [boxesName] : [])]
-    for (const view of all) {
+    const numbers = (view: string) => {
       const { shape, read } = file.tensors.get(nameOf(i, view))!
-      const data = await read()
-      if (E.isLeft(data)) return data
-      views[view] = value(shape, data.right)
+      return F.pipe(
+        read,
+        TE.map(data => [view, value(shape, data)] as const),
+      )
     }
-    const { [boxesName]: boxes, ...seen } = views
+    const read = await F.pipe(all, TE.traverseArray(numbers))()
+    if (E.isLeft(read)) return read
+    const { [boxesName]: boxes, ...seen }: Readonly<Record<string, KeptViews[string]>> = Object.fromEntries(read.right)
     return E.right({ views: seen, ...(boxes === undefined ? {} : { boxes }) })
   }
 
