@@ -63,13 +63,22 @@ it('computes with the numbers of its storage, any sizes, one row and many, on ev
         storage: fc.constantFrom(...storages),
         k: fc.integer({ min: 8, max: 60 }).map(i => 4 * i),
         n: fc.integer({ min: 32, max: 130 }),
-        rows: fc.array(fc.integer({ min: 1, max: 37 }), { minLength: 1, maxLength: 3 }),
+        // as many as the narrow device binds at most: rows with a name are not cut
+        rows: fc.array(fc.integer({ min: 1, max: 34 }), { minLength: 1, maxLength: 3 }),
         named: fc.boolean(),
       }),
       computesItsNumbers,
     ),
     { seed, numRuns: 15 },
   )
+})
+it('refuses rows with a name that exceed a binding, and says so', async () => {
+  const device = devices.get('narrow')!
+  const weights = weightsFor(236, 32, 'f32')
+  const program = await opened(compile(linear(inputOf('x', ['rows', 236]) as Loose, 32), { weights, device }))
+  const refused = await program.run({ x: value([35, 236], wave(35 * 236, 3)) })()
+  expect(refused).toMatchObject(E.left({ kind: 'limit', message: expect.stringContaining('32.3 KiB in one binding') }))
+  program.dispose()
 })
 it('stores two panels one at a time where a binding holds one', () =>
   computesItsNumbers({ kind: 'narrow', storage: 'f32', k: 132, n: 33, rows: [1], named: false }))
