@@ -51,13 +51,10 @@ export const markAll =
     const marks: boolean[] = []
     while (marks.length < lengths.length) {
       if (signal?.aborted === true) return E.left(interrupted(`the exam, after ${marks.length} of ${lengths.length},`))
-      const samples: S[] = []
-      for (let k = marks.length; k < Math.min(lengths.length, marks.length + batch); k++) {
-        const made = await sample(k)()
-        if (E.isLeft(made)) return made
-        samples.push(made.right)
-      }
-      const marked = await mark(samples)()
+      const count = Math.min(batch, lengths.length - marks.length)
+      const samples = await TE.traverseArray(sample)(Array.from({ length: count }, (_, k) => marks.length + k))()
+      if (E.isLeft(samples)) return samples
+      const marked = await mark(samples.right)()
       if (E.isLeft(marked)) return marked
       marks.push(...marked.right)
       onMarked?.(marks.length)
