@@ -1,14 +1,9 @@
 /** Products of one row that do not wait for one another, as decoding has three in every layer: one dispatch on a GPU. */
-import { either as E } from 'fp-ts'
 import { describe, expect, it } from 'vitest'
 import { compile, inputOf, loosely, lower, openDevice, value, type Loose, type Outputs, type Value } from 'sluice'
 import { exp, linear, scale } from 'sluice/ops'
+import { opened, wave } from '../device/stored-weights.ts'
 import { profiles, refused } from './profiles.ts'
-
-const right = <A>(result: E.Either<{ readonly message: string }, A>): A => {
-  if (E.isLeft(result)) throw new Error(result.left.message)
-  return result.right
-}
 
 describe('products of few rows side by side', () => {
   const width = 1024
@@ -30,25 +25,21 @@ describe('products of few rows side by side', () => {
     expect(lowered('swiftshader').passes.every(p => p.also === undefined)).toBe(true)
   })
   it('give the numbers that they give alone, for each of few rows', async () => {
-    const wave = (shape: readonly number[], from: number): Value =>
-      value(
-        shape,
-        Float32Array.from({ length: shape[0]! * shape[1]! }, (_, i) => Math.sin(i * 0.7 + from)),
-      )
-    const weights = new Map(['q', 'k', 'v'].map((name, i) => [`${name}.weight`, wave([width, width], i)]))
-    const device = right(await openDevice({ profile: { tuning: 'gpu', imageRows: 0, maxInvocations: 64 } })())
+    const numbers = (rows: number, from: number): Value => value([rows, width], wave(rows * width, from))
+    const weights = new Map(['q', 'k', 'v'].map((name, i) => [`${name}.weight`, numbers(width, i)]))
+    const device = await opened(openDevice({ profile: { tuning: 'gpu', imageRows: 0, maxInvocations: 64 } }))
     const options = { device, weights, storage: 'q8' } as const
-    const together = right(await compile(outputs, options)())
+    const together = await opened(compile(outputs, options))
     const alone = await Promise.all(
-      Object.entries(outputs).map(async ([name, y]) => [name, right(await compile({ [name]: y }, options)())] as const),
+      Object.entries(outputs).map(async ([name, y]) => [name, await opened(compile({ [name]: y }, options))] as const),
     )
     for (const n of [1, 4, 0, 5, 3]) {
-      const feeds = { x: wave([n, width], 3) }
-      const all = right(await together.run(feeds)())
+      const feeds = { x: numbers(n, 3) }
+      const all = await opened(together.run(feeds))
       for (const [name, program] of alone) {
-        const wanted = right(await program.run(feeds)())[name]!.data
+        const wanted = (await opened(program.run(feeds)))[name]!.data
         expect(all[name]!.data).toEqual(wanted)
-        expect(right(await together.run(feeds, { only: [name] })())[name]!.data).toEqual(wanted)
+        expect((await opened(together.run(feeds, { only: [name] })))[name]!.data).toEqual(wanted)
       }
     }
     device.dispose()

@@ -1,7 +1,7 @@
 /** The kernel of attention for one query as a GPU has it, run on whatever device there is: cases, drawn ones, and what is wrong with them. */
-import { either as E } from 'fp-ts'
 import fc from 'fast-check'
 import { openDevice, type Device, type DeviceOptions } from 'sluice'
+import { opened } from '../device/stored-weights.ts'
 import { cases, more, onDevice, type AttentionCase, type Lengths } from './attention-rows.ts'
 
 /** A GPU with so many lanes at most; drivers in software compile this kernel for 1 to 4 s with 64, and for half a minute with 512. */
@@ -68,11 +68,10 @@ export const wrongOfOneQuery = async (
 
 /** Uses a device that is closed afterwards. */
 export const withDevice = async <A>(options: DeviceOptions, use: (device: Device) => Promise<A>): Promise<A> => {
-  const device = await openDevice(options)()
-  if (E.isLeft(device)) throw new Error(device.left.message)
+  const device = await opened(openDevice(options))
   try {
-    return await use(device.right)
+    return await use(device)
   } finally {
-    device.right.dispose()
+    device.dispose()
   }
 }
