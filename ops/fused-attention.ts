@@ -1,11 +1,11 @@
 /**
  * softmax(scale q k^T + bias) v in one pass over the keys, with a running maximum, so that the scores never lie in memory (Dao et al.,
- * FlashAttention, 2022). There is one kernel, but for one query on a GPU: a team of lanes owns some rows of queries, each of its lanes scores four keys at a time for
- * all of them and owns a share of the output's width. What differs between devices is how many lanes, rows and teams there are, and how
- * the lanes of a team hand numbers round: by shuffles, or through workgroup memory, which needs no subgroups at all.
+ * FlashAttention, 2022). There is one kernel, but for one query on a GPU (attention-of-one-query.ts): a team of lanes owns some rows of
+ * queries, each of its lanes scores four keys at a time for all of them and owns a share of the output's width. What differs between
+ * devices is how many lanes, rows and teams there are, and how the lanes of a team hand numbers round: by shuffles, or through workgroup
+ * memory, which needs no subgroups at all.
  *
- * Heads of queries that share a head of keys are its rows one after the other, so that grouped queries load their keys once. The
- * kernel for one query is in attention-of-one-query.ts.
+ * Heads of queries that share a head of keys are its rows one after the other, so that grouped queries load their keys once.
  */
 import { size, type Dim, type Kernel, type KernelDevice, type KernelText, type Shape } from '../lib/index.ts'
 import { attentionOfOneQuery } from './attention-of-one-query.ts'

@@ -46,22 +46,19 @@ const isNan = (T: string, v: string): string =>
   T === 'f32'
     ? `(bitcast<u32>(${v}) & 0x7fffffffu) > 0x7f800000u`
     : `(bitcast<vec4u>(${v}) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u)`
-const nanHelpers = {
-  max: (T: string, name: string) =>
-    `fn ${name}(a: ${T}, b: ${T}) -> ${T} { return select(select(select(b, a, a > b), b, ${isNan(T, 'b')}), a, ${isNan(T, 'a')}); }`,
-  min: (T: string, name: string) =>
-    `fn ${name}(a: ${T}, b: ${T}) -> ${T} { return select(select(select(b, a, a < b), b, ${isNan(T, 'b')}), a, ${isNan(T, 'a')}); }`,
-}
+const beats = { max: '>', argmax: '>', min: '<', argmin: '<' } as const
+const nanHelper = (monoid: 'max' | 'min') => (T: string, name: string) =>
+  `fn ${name}(a: ${T}, b: ${T}) -> ${T} { return select(select(select(b, a, a ${beats[monoid]} b), b, ${isNan(T, 'b')}), a, ${isNan(T, 'a')}); }`
 /** Does a value at a position win over the best so far? NaN wins over numbers, and the first over its equals. */
 const searchHelper = (monoid: 'argmax' | 'argmin') => (_: string, name: string) =>
   `fn ${name}(v: f32, at: i32, best: f32, best_at: i32) -> bool {
   let nan = ${isNan('f32', 'v')};
   if (nan != (${isNan('f32', 'best')})) { return nan; }
-  return (!nan && v ${monoid === 'argmax' ? '>' : '<'} best) || ((nan || v == best) && at < best_at);
+  return (!nan && v ${beats[monoid]} best) || ((nan || v == best) && at < best_at);
 }`
 const combine = (module: Module, monoid: 'sum' | 'max' | 'min', T: string, a: string, b: string): string => {
   if (monoid === 'sum') return `${a} + ${b}`
-  const name = module.helper({ helper: `${monoid}_nan`, code: nanHelpers[monoid] }, T)
+  const name = module.helper({ helper: `${monoid}_nan`, code: nanHelper(monoid) }, T)
   return `${name}(${a}, ${b})`
 }
 

@@ -1,7 +1,7 @@
 /** A kernel that an op writes itself: its text gets its bindings, nothing is fused into it. */
 import type { Kernel } from '../form/index.ts'
 import type { Applied, Node } from '../graph/index.ts'
-import { printModule, type KernelContext, type KernelSource } from './kernel.ts'
+import { besideFew, printModule, type KernelContext, type KernelSource } from './kernel.ts'
 import type { Module } from './wgsl.ts'
 
 /** For a size that is named, a kernel for few rows stands beside the usual one; for a number there is one. */
@@ -10,11 +10,7 @@ export const wholeKernel = (context: KernelContext, node: Applied, form: Kernel)
   if (few === undefined) return kernelOf(context, node, form, form.text)
   const { size, most, text } = few
   if (typeof size === 'number') return kernelOf(context, node, form, size <= most ? text : form.text)
-  return {
-    ...kernelOf(context, node, form, form.text),
-    when: { size, least: most + 1 },
-    others: [{ ...kernelOf(context, node, form, text), when: { size, most } }],
-  }
+  return besideFew(kernelOf(context, node, form, form.text), kernelOf(context, node, form, text), size, most)
 }
 
 const kernelOf = (context: KernelContext, node: Applied, form: Kernel, text: Kernel['text']): KernelSource => {

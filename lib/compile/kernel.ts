@@ -30,6 +30,12 @@ export interface KernelSource {
   readonly when?: When
   readonly others?: readonly KernelSource[]
 }
+/** A kernel, and beside it one for at most so many of a size with a name: a run takes the one for its size. */
+export const besideFew = (usual: KernelSource, few: KernelSource, size: Dim, most: number): KernelSource => ({
+  ...usual,
+  when: { size, least: most + 1 },
+  others: [{ ...few, when: { size, most } }],
+})
 export interface KernelContext {
   readonly fusion: Fusion
   readonly profile: DeviceProfile

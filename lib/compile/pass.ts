@@ -2,6 +2,7 @@
  * What lowering gives and what the device runs: buffers, passes over them, and nothing else. A pass is one dispatch of one kernel; sizes
  * that are named stay named here, so that one program serves any number of boxes and tokens.
  */
+import type { KernelDevice } from '../form/index.ts'
 import type { AnyTensor, Kind, Source } from '../graph/index.ts'
 import type { Dim } from '../shape/index.ts'
 
@@ -96,21 +97,14 @@ export interface Lowered {
 }
 
 /** What lowering has to know of the device; for kernels chosen by what it can do. */
-export interface DeviceProfile {
-  /** what kernels are tuned for */
-  readonly tuning: 'lavapipe' | 'swiftshader' | 'gpu'
-  /** smallest and largest subgroup, 0 where the feature is absent */
-  readonly subgroup: readonly [min: number, max: number]
+export interface DeviceProfile extends KernelDevice {
   readonly f16: boolean
   readonly timestamps: boolean
-  readonly maxInvocations: number
   /** bytes */
   readonly maxBinding: number
   readonly maxBuffer: number
   readonly maxWorkgroupsPerDimension: number
   readonly maxStorageBuffers: number
-  /** most rows of an image that kernels read operands from; 0 where they read buffers alone, as on GPUs */
-  readonly imageRows: number
   /** bytes */
   readonly offsetAlignment: number
   /** the schedule that was measured fastest for a class of products, of those that fit, the estimate's choice first (`sluice tune`) */

@@ -220,9 +220,12 @@ export const programOf = ({ lowered, device, planner, kernels, pipelines, own, p
         needed === undefined ? steps : stepsFor(steps, needed),
         submitFlops[device.profile.tuning],
       )
-      const end = (all: readonly Wanted[]): GPUCommandBuffer => {
+      const end = (): GPUCommandBuffer => {
         const encoder = device.gpu.createCommandEncoder()
-        results.copy(encoder, all)
+        results.copy(
+          encoder,
+          chosen.map((o, i) => wanted(o.buffer, countOf(shapes[i]!), plan)),
+        )
         advance(encoder, plan, advances)
         return encoder.finish()
       }
@@ -231,7 +234,7 @@ export const programOf = ({ lowered, device, planner, kernels, pipelines, own, p
         const submitted = await device.guarded('running', () => {
           if (k === 0) writeInputs(started.right)
           // before anything runs, since it makes room for what it copies
-          const ending = isLast ? [end(chosen.map((o, i) => wanted(o.buffer, countOf(shapes[i]!), plan)))] : []
+          const ending = isLast ? [end()] : []
           const groups = handedOver(segment, device.profile.tuning)
           groups.forEach((group, g) => {
             const encoder = device.gpu.createCommandEncoder()

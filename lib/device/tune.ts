@@ -22,7 +22,7 @@ export interface Product {
   /** how its weights are stored; f32 unless said */
   readonly storage?: WeightStorage
 }
-/** What a schedule did: its time, the median of its ratios to the estimate's choice times the median of that, or why it is out of the question. */
+/** What a schedule did: its time in a race with the others, or why it is out of the question. */
 export interface Candidate {
   readonly schedule: string
   readonly milliseconds: number
@@ -82,13 +82,13 @@ const enter = async (
   return made
 }
 /**
- * What each of several takes beside the first: the median of its ratios to it in the same rounds, times the first's median. A round before them is not
- * counted, in which a clock may rise; one that is hopeless is left out of later rounds.
+ * What each of several takes: the median of its ratios to the first in the same rounds, times the first's median. A round before them,
+ * in which a clock may rise, is not counted; one that is hopeless is left out of later rounds.
  */
 export const race = async (
   times: readonly (() => Promise<E.Either<SluiceError, number>>)[],
 ): Promise<E.Either<SluiceError, readonly number[]>> => {
-  const took = times.map((): number[] => [])
+  const first: number[] = []
   const ratios = times.map((): number[] => [])
   let left = [...times.keys()]
   for (let round = -1; round < rounds; round++) {
@@ -96,12 +96,12 @@ export const race = async (
       const time = await times[k]!()
       if (E.isLeft(time)) return time
       if (round < 0) continue
-      took[k]!.push(time.right)
-      ratios[k]!.push(time.right / took[0]![round]!)
+      if (k === 0) first.push(time.right)
+      ratios[k]!.push(time.right / first[round]!)
     }
     if (round >= 0) left = left.filter(k => ratios[k]!.at(-1)! <= hopeless)
   }
-  return E.right(ratios.map(of => median(took[0]!) * median(of)))
+  return E.right(ratios.map(of => median(first) * median(of)))
 }
 
 const tuneOne = async (

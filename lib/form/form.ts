@@ -83,7 +83,7 @@ export interface KernelDevice {
   /** smallest and largest subgroup, 0 where there are none */
   readonly subgroup: readonly [min: number, max: number]
   readonly maxInvocations: number
-  /** most rows of an image that operands are read from; 0 where buffers are read as fast */
+  /** most rows of an image that operands are read from; 0 where buffers are read as fast, as on GPUs */
   readonly imageRows: number
 }
 export interface KernelText {

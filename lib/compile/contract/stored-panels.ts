@@ -6,7 +6,7 @@
  * shuffles; on a GPU both pass through workgroup memory; else lanes read a themselves.
  */
 import { size } from '../../shape/index.ts'
-import { indent, printModule, type KernelContext, type KernelSource } from '../kernel.ts'
+import { besideFew, indent, printModule, type KernelContext, type KernelSource } from '../kernel.ts'
 import { Block, widen, type Module, type Text } from '../wgsl.ts'
 import { blockColumns, blockLanes, blocksFit, blocksOf, unitsOf, type Blocks } from './blocks.ts'
 import { fewRows, matvec } from './matvec.ts'
@@ -207,8 +207,7 @@ export const storedPanelsFit = (problem: Problem): boolean => {
 export const storedPanels = (problem: Problem, lanes?: number): KernelSource => {
   const { m } = problem
   if (typeof m === 'number') return manyRows(problem)
-  const few = { ...matvec(problem, lanes), when: { size: m, most: fewRows } }
-  return { ...manyRows(problem), when: { size: m, least: fewRows + 1 }, others: [few] }
+  return besideFew(manyRows(problem), matvec(problem, lanes), m, fewRows)
 }
 
 const manyRows = (problem: Problem): KernelSource => {
