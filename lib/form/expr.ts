@@ -199,6 +199,39 @@ export const partsOf = (x: Expr): readonly Expr[] => {
       return []
   }
 }
+/** An expression with some of its parts replaced: where `by` gives something for a part, that stands in its place. */
+export const rewritten = (x: Expr, by: (part: Expr, again: (x: Expr) => Expr) => Expr | undefined): Expr => {
+  const made = new Map<Expr, Expr>()
+  const from = (y: Expr): Expr => {
+    const given = by(y, again)
+    if (given !== undefined) return given
+    switch (y.e) {
+      case 'load':
+        return { ...y, index: y.index.map(again) }
+      case 'arith':
+      case 'compare':
+        return { ...y, a: again(y.a), b: again(y.b) }
+      case 'and':
+        return { ...y, a: again(y.a), b: again(y.b) }
+      case 'select':
+        return { ...y, cond: again(y.cond), yes: again(y.yes), no: again(y.no) }
+      case 'convert':
+        return { ...y, x: again(y.x) }
+      case 'wgsl':
+        return { ...y, holes: y.holes.map(again) }
+      default:
+        return y
+    }
+  }
+  const again = (y: Expr): Expr => {
+    const known = made.get(y)
+    if (known !== undefined) return known
+    const fresh = from(y)
+    made.set(y, fresh)
+    return fresh
+  }
+  return again(x)
+}
 /** The kind of what an expression gives. */
 export const kindOf = (x: Expr): Kind => {
   switch (x.e) {

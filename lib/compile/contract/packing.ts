@@ -3,7 +3,7 @@
  * expression it computes, so that lowering treats it like any other node: weights are packed in `prepare`, run-time operands by a pass.
  * So are the sums of parts of a contraction, which a kernel adds up.
  */
-import { partsOf, type Contract, type Expr, type Form, type Load } from '../../form/index.ts'
+import { partsOf, rewritten, type Contract, type Expr, type Form, type Load } from '../../form/index.ts'
 import { nodeOf, op, type AnyTensor, type Applied, type Node } from '../../graph/index.ts'
 import { size, type Dim, type Shape } from '../../shape/index.ts'
 import type { WeightStorage } from '../pass.ts'
@@ -71,38 +71,12 @@ export const sumsOfParts = (shape: Shape, form: Contract, load: Load): Applied =
   )
 }
 /** An expression that loads from the inputs of whichever node it is part of, in place of these. */
-const loadedBy = (load: Load, leaves: readonly Node[]): ((x: Expr) => Expr) => {
-  const made = new Map<Expr, Expr>()
-  const from = (x: Expr): Expr => {
-    switch (x.e) {
-      case 'load':
-        return load(leaves.indexOf(x.of), x.index.map(again))
-      case 'arith':
-      case 'compare':
-        return { ...x, a: again(x.a), b: again(x.b) }
-      case 'and':
-        return { ...x, a: again(x.a), b: again(x.b) }
-      case 'select':
-        return { ...x, cond: again(x.cond), yes: again(x.yes), no: again(x.no) }
-      case 'convert':
-        return { ...x, x: again(x.x) }
-      case 'wgsl':
-        return { ...x, holes: x.holes.map(again) }
-      default:
-        return x
-    }
-  }
-  const again = (x: Expr): Expr => {
-    const known = made.get(x)
-    if (known !== undefined) return known
-    const fresh = from(x)
-    made.set(x, fresh)
-    return fresh
-  }
-  return again
-}
-/** an expression as text, with nodes by their number among the packing's inputs */
-const addressOf = (x: Expr, leaves: readonly Node[]): string =>
+const loadedBy =
+  (load: Load, leaves: readonly Node[]): ((x: Expr) => Expr) =>
+  x =>
+    rewritten(x, (y, again) => (y.e === 'load' ? load(leaves.indexOf(y.of), y.index.map(again)) : undefined))
+/** An expression as text, with nodes by their number among some. */
+export const addressOf = (x: Expr, leaves: readonly Node[]): string =>
   JSON.stringify(x, (key, value: unknown) => (key === 'of' ? leaves.indexOf(value as Node) : value))
 /** The nodes that an expression loads from. */
 export const leavesOf = (x: Expr): readonly Node[] => {
