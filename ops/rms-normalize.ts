@@ -50,11 +50,11 @@ export const rmsNormalize: RmsNormalize = op('rmsNormalize', {
       ],
       finish: {
         per: 'element',
-        value: (folded, load, row, column) => {
+        value: (_, load, row, column) => {
           const x = load(0, place(row, column))
-          const normal = wgsl`(${x} * inverseSqrt(${folded('squares')} / ${count} + ${eps}))`
-          return shapes.length > 1 ? wgsl`(${normal} * ${load(1, column)})` : normal
+          return shapes.length > 1 ? wgsl`(${x} * ${load(1, column)})` : x
         },
+        factor: folded => wgsl`inverseSqrt(${folded('squares')} / ${count} + ${eps})`,
         place,
       },
     }

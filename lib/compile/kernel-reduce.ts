@@ -4,7 +4,7 @@
  * workgroup memory where there are no subgroups of that size. On a GPU a team takes some rows that lie side by side in memory, where
  * these are long and there are too few of them for a lane each.
  */
-import { axis, unravel, type Expr, type Monoid, type Reduce } from '../form/index.ts'
+import { axis, unravel, wgsl, type Expr, type Monoid, type Reduce } from '../form/index.ts'
 import type { Applied } from '../graph/index.ts'
 import { size, type Dim } from '../shape/index.ts'
 import {
@@ -178,11 +178,13 @@ const print = (context: KernelContext, anchor: Applied, form: Reduce, team: Team
       )
     } else {
       const index = fusion.landing(root)(finish.place(rowIndex, columnIndex))
-      const value = elementOf(fusion, root, index, { anchor, value: finish.value(folded, load, rowIndex, columnIndex) })
+      const own = finish.value(folded, load, rowIndex, columnIndex)
+      const made = finish.factor === undefined ? own : wgsl`(${own} * ${finish.factor(folded)})`
+      const value = elementOf(fusion, root, index, { anchor, value: made })
       const block = new Block(module, { axis: axes, folded: foldedText, ...(four ? { four: 'column' } : {}) }, 'w')
-      const [made, at] = block.print(value, positionIn(context, index)) as [Text, Text]
+      const [text, at] = block.print(value, positionIn(context, index)) as [Text, Text]
       wide = four && at.spread === 'linear' && at.aligned
-      lines.push(loop([...block.lines, ...storeAt(made, at, wide, four)]))
+      lines.push(loop([...block.lines, ...storeAt(text, at, wide, four)]))
     }
     const folds = team.meet === 'alone' ? team.lanes : across
     const at = 'i32(group.y * 32768u + group.x)'

@@ -160,7 +160,7 @@ const reduceCut = (form: Reduce, k: number, range: Range): Reduce => {
       finish.per === 'row'
         ? { per: 'row', value: (folded, load, row) => finish.value(folded, load, shifted(row, k, range)) }
         : {
-            per: 'element',
+            ...finish,
             value: (folded, load, row, column) => finish.value(folded, load, shifted(row, k, range), column),
             place: (row, column) => finish.place(shifted(row, k, range), column),
           },

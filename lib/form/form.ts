@@ -58,6 +58,8 @@ export interface Reduce {
           row: readonly Expr[],
           column: readonly Expr[],
         ) => Expr
+        /** what every element of a row is multiplied with besides; a product with this row may multiply its sums with it instead */
+        readonly factor?: (folded: (name: string) => Expr) => Expr
         /** where in the output the element of this row and column stands */
         readonly place: (row: readonly Expr[], column: readonly Expr[]) => readonly Expr[]
       }
