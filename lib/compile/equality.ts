@@ -72,8 +72,11 @@ const structureOf = ({ fusion, known, over }: Plan, root: Node): Structure => {
   const parts: string[] = []
   const leaf = (node: Node): string => {
     const number = leaves.get(node) ?? leaves.size
-    if (number === leaves.size) parts.push(known(node))
-    leaves.set(node, number)
+    if (!leaves.has(node)) {
+      leaves.set(node, number)
+      parts.push(known(node))
+      if (fusion.remade(node)) parts.push(`made as ${visit(node)}`)
+    }
     return `x${number}`
   }
   const visit = (node: Node): number => {

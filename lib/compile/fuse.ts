@@ -23,6 +23,8 @@ export interface Fusion {
   readonly landing: (node: Node) => (index: readonly Expr[]) => readonly Expr[]
   /** does the node get memory? */
   readonly kept: (node: Node) => boolean
+  /** may kernels for few rows make it anew instead of reading it (remake.ts)? */
+  readonly remade: (node: Node) => boolean
 }
 
 /** What an expression costs to evaluate once: arithmetic operations and loads. */
@@ -122,7 +124,7 @@ export const fuse = (
   { formOf, likeness }: Forms,
   most: Bindable,
   apart: ReadonlySet<Node> = new Set(),
-): Fusion => {
+): Omit<Fusion, 'remade'> => {
   const order = topological(outputs)
   const form = (node: Applied): Form => formOf(node) as Form
   const users = new Map<Node, Set<Node>>()

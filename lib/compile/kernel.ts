@@ -14,6 +14,8 @@ import { halvesHelper, Module, type Read } from './wgsl.ts'
 export interface KernelSource {
   /** operands packed for this kernel: each-nodes of the compiler's own, computed by passes before it */
   readonly packed?: readonly Applied[]
+  /** roots of other kernels that it makes anew instead of reading them (remake.ts) */
+  readonly remade?: readonly Applied[]
   readonly wgsl: string
   readonly reads: readonly Read[]
   /** of the buffers it reads, which are bound as vectors of four */

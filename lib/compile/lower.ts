@@ -21,6 +21,8 @@ import { changeKernel, eachKernel } from './kernel-each.ts'
 import { reduceKernel } from './kernel-reduce.ts'
 import { contractKernel } from './kernel-contract.ts'
 import { changeOf, inside, scheduleInPlace } from './in-place.ts'
+import { neededPasses } from './needed.ts'
+import { remadeIn } from './remake.ts'
 import { blocksStorage, isPacking } from './contract/packing.ts'
 import { storeWeights } from './contract/store.ts'
 import { wholeKernel } from './kernel-whole.ts'
@@ -33,6 +35,7 @@ import {
   type Pass,
   type Storage,
   type WeightStorage,
+  type When,
 } from './pass.ts'
 import { shareKernels } from './share.ts'
 import { inParts } from './slices.ts'
@@ -62,7 +65,8 @@ export const lower = (outputs: Outputs, options: LowerOptions): Lowered => {
   const updated = results.slice(tensors.length)
   // one binding each for the output and the named sizes
   const most = { reads: profile.maxStorageBuffers - 2, elements: Math.floor(profile.maxBinding / 4) }
-  const fusion = fuse(results, forms, most, new Set(updated))
+  const fused = fuse(results, forms, most, new Set(updated))
+  const fusion = { ...fused, remade: remadeIn(fused, new Set(results), profile) }
   const roots = fusion.order.filter(node => fusion.kept(node) && (node.role === 'applied' || isFilled(node)))
   const olds = wanted.slice(results.length)
   const pairs = updated.map((node, k) => [node, olds[k] as Node] as const)
@@ -114,14 +118,22 @@ export const lower = (outputs: Outputs, options: LowerOptions): Lowered => {
         : state === undefined
           ? inParts(context, kernelOf).flatMap(withOthers)
           : [kernelOver(context, state)]
-    const touched = [...new Set([...sources.flatMap(s => s.reads.map(r => r.node)), root])]
-    const bytes = size.sum(touched.map(n => bytesOf(n, storageOf(n))))
-    return { sources, label: labelOf(fusion, root), flops: flopsOf(fusion, root), bytes }
+    const told = sources.map(({ remade = [] }) => {
+      const made = [...remade, root]
+      return { label: made.map(n => labelOf(fusion, n)).join(', '), flops: size.sum(made.map(n => flopsOf(fusion, n))) }
+    })
+    return { sources, told }
   })
   const emit = (node: Node): void => {
     // nothing to compute: an axis of length 0 would only divide by it
     if (size.prod(node.shape) === 0) return
-    const { sources, label, flops, bytes } = computed(node)
+    const { sources, told } = computed(node)
+    /** bytes of all parts of a kernel, for the sizes that it is for */
+    const bytes = (when: When | undefined): Dim => {
+      const parts = sources.filter(s => s.when?.most === when?.most)
+      const touched = new Set([...parts.flatMap(s => s.reads.map(r => r.node)), node])
+      return size.sum([...touched].map(n => bytesOf(n, storageOf(n))))
+    }
     for (const packed of sources.flatMap(source => source.packed ?? [])) {
       const key = packingKey(packed)
       if (packings.has(key)) continue
@@ -129,8 +141,8 @@ export const lower = (outputs: Outputs, options: LowerOptions): Lowered => {
       if (blocksStorage(packed) === undefined || isFixed(node)) emit(packed)
       else blocks.push(packed)
     }
-    const made = sources.map(({ wgsl, reads, write, share = 1, sizes, grid, when, features }): Pass => ({
-      label,
+    const made = sources.map(({ wgsl, reads, write, share = 1, sizes, grid, when, features }, k): Pass => ({
+      label: told[k]!.label,
       path: node.origin.path,
       wgsl,
       reads: reads.map(({ node: n, slice, image }) => ({
@@ -143,8 +155,8 @@ export const lower = (outputs: Outputs, options: LowerOptions): Lowered => {
       grid,
       ...(when === undefined ? {} : { when }),
       features,
-      flops: shareOf(share, flops),
-      bytes: shareOf(share, bytes),
+      flops: shareOf(share, told[k]!.flops),
+      bytes: shareOf(share, bytes(when)),
     }))
     ;(isFixed(node) ? prepare : passes).push(...made)
   }
@@ -161,7 +173,9 @@ export const lower = (outputs: Outputs, options: LowerOptions): Lowered => {
   // states and inputs that only pass through have memory too
   const planned = results.map(bufferOf)
   const states = wanted.slice(tensors.length + next.length).map(bufferOf)
-  const all = shareKernels([...prepare, ...passes])
+  const asked = new Set([...planned, ...states])
+  const isLasting = (buffer: BufferPlan): boolean => buffer.holds.what !== 'work' || asked.has(buffer)
+  const all = shareKernels([...prepare, ...neededPasses(passes, isLasting)])
   return {
     buffers: [...buffers.values()],
     prepare: all.slice(0, prepare.length),

@@ -6,11 +6,13 @@
  * On a GPU many such eights share the k's of a block of columns and add up their sums in workgroup memory; each asks for a whole block
  * before it unpacks any of it, so that enough of the weights is on its way at any time.
  */
+import type { Expr } from '../../form/index.ts'
 import { size } from '../../shape/index.ts'
 import { indent, printModule, type KernelSource } from '../kernel.ts'
 import { Block, widen, type Module, type Text } from '../wgsl.ts'
 import { blockColumns, blockLanes, blocksFit, blocksOf, codecs, unitsOf, type Blocks } from './blocks.ts'
 import type { Problem } from './problem.ts'
+import { besideOwn, ownRows } from './remade.ts'
 import { storeTile } from './tiles.ts'
 
 /** rows up to which reading the weights again costs less than a tile of rows */
@@ -21,22 +23,28 @@ export const matvecFits = (problem: Problem): boolean =>
 
 /** lanes that keep a large GPU busy: a thousand for each of its cores */
 const busy = 2 ** 17
-/** Lanes of a workgroup on a GPU: fewer where there are many columns, and those that have a block each. */
+/**
+ * Lanes of a workgroup on a GPU: fewer where there are many columns, and those that have a block each. More than 512 gain where each has
+ * two, of numbers without scales.
+ */
 const lanesFor = (problem: Problem): number => {
   const workgroups = Number(problem.batch) * Math.ceil(Number(problem.n) / blockColumns)
-  const wanted = Math.max(128, Math.min(512, busy / workgroups))
-  return 2 ** Math.floor(Math.log2(Math.min(wanted, mostLanes(problem))))
+  const isPlain = codecs[problem.context.weights].zero === undefined
+  const most = isPlain && mostLanes(problem) >= 2048 ? 1024 : 512
+  const wanted = Math.max(128, Math.min(most, busy / workgroups))
+  const { maxInvocations } = problem.context.profile
+  return 2 ** Math.floor(Math.log2(Math.min(wanted, maxInvocations, mostLanes(problem))))
 }
-/** Lanes that a workgroup may have, and that have a block each. */
-const mostLanes = ({ context: { profile, weights }, k }: Problem): number =>
-  Math.min(profile.maxInvocations, blockLanes * Math.ceil(Number(k) / codecs[weights].group))
+/** Lanes that have a block each. */
+const mostLanes = ({ context: { weights }, k }: Problem): number =>
+  blockLanes * Math.ceil(Number(k) / codecs[weights].group)
 /** Numbers of lanes to be measured beside the one that is estimated best. */
 export const matvecLanes = [64, 128, 256, 512, 1024] as const
 export const matvecFitsWith =
   (lanes: number) =>
   (problem: Problem): boolean =>
     problem.context.profile.tuning === 'gpu' &&
-    lanes <= mostLanes(problem) &&
+    lanes <= Math.min(problem.context.profile.maxInvocations, mostLanes(problem)) &&
     matvecFits(problem) &&
     lanes !== lanesFor(problem)
 
@@ -47,33 +55,61 @@ export const matvec = (problem: Problem, given?: number): KernelSource => {
   const { across, groups, node, codec } = blocks
   const gpu = profile.tuning === 'gpu'
   const shuffles = !gpu && profile.subgroup[0] === blockLanes && profile.subgroup[1] === blockLanes
-  const parts = gpu ? (given ?? lanesFor(problem)) / blockLanes : 1
-  const lanes = blockLanes * parts
+  const rows = gpu ? ownRows(problem) : undefined
+  const own = rows === undefined ? problem : { ...problem, a: rows.a }
+  const beside = gpu ? besideOwn(problem) : undefined
+  const other = beside === undefined ? undefined : blocksOf(beside.problem, context.weights)
+  const products = beside === undefined ? 1 : 2
+  const parts = gpu ? Math.min(given ?? lanesFor(problem), profile.maxInvocations / products) / blockLanes : 1
+  /** lanes that share the k's of a product */
+  const sharing = blockLanes * parts
+  const lanes = products * sharing
   const count = size.prod([batch, m, across])
   const units = unitsOf(codec)
 
   const source = printModule(
     context,
     module => {
-      const { lines, wide } = storeTile(problem, module, 1, Number(n) % blockColumns !== 0)
-      const [first, step] = parts === 1 ? ['0', '++'] : ['i32(local) / 8', ` += ${parts}`]
-      const reduce = parts === 1 ? [] : addedUp(parts)
-      const body = `${codec.code === undefined ? '' : `${codec.code}\n`}${parts === 1 ? '' : `var<workgroup> part_sums: array<vec4f, ${lanes}>;\n`}
+      const ended = beside === undefined ? problem : { ...problem, value: beside.value }
+      const { lines, wide } = storeTile(ended, module, 1, Number(n) % blockColumns !== 0)
+      const [first, step] =
+        parts === 1 ? ['0', '++'] : [`i32(local)${products === 1 ? '' : ` % ${sharing}`} / 8`, ` += ${parts}`]
+      const way = gpu ? streamed : shuffles ? shuffled : read
+      const summed = (of: Blocks): readonly string[] => [
+        `for (var g = ${first}; g < ${groups}; g${step}) {`,
+        indent([
+          `let at = panel + g * ${units};`,
+          ...way({ problem: own, module, blocks: of, summand: rows?.summand }),
+        ]),
+        '}',
+      ]
+      const both = (of: Blocks): readonly string[] => [
+        `if (local < ${sharing}u) {`,
+        indent(summed(blocks)),
+        '} else {',
+        indent(summed(of)),
+        '}',
+      ]
+      const row: Text = { text: 'row', precedence: 4, spread: 'uniform', aligned: false, kind: 'float' }
+      const factor = rows && new Block(module, { axis: name => name, folded: () => row }).print(rows.factor)[0]!.text
+      const head = [
+        ...(codec.code === undefined ? [] : [`${codec.code}\n`]),
+        ...(lanes === blockLanes ? [] : [`var<workgroup> part_sums: array<vec4f, ${lanes}>;\n`]),
+        ...(lanes === blockLanes || rows === undefined ? [] : [`var<workgroup> part_rows: array<f32, ${lanes}>;\n`]),
+      ]
+      const body = `${head.join('')}
 @compute @workgroup_size(${lanes})
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(${shuffles ? 'subgroup_invocation_id' : 'local_invocation_index'}) local: u32) {
   let tile = i32(group.y * 32768u + group.x);
   if (tile >= ${module.size(count)}) { return; }
-  let lane = i32(local)${parts === 1 ? '' : ' % 8'};
+  let lane = i32(local)${lanes === blockLanes ? '' : ' % 8'};
   let column = tile % ${across};
   let m0 = tile / ${across}${batch === 1 ? '' : ` % ${module.size(m)}`};
 ${batch === 1 ? '' : `  let batch = tile / ${module.size(size.mul(across, m))};\n`}  let n0 = column * ${blockColumns} + lane * 4;
   let panel = ${batch === 1 ? 'column' : `(batch * ${across} + column)`} * ${groups * units} + lane;
   var sum = vec4f(0.0);
-  for (var g = ${first}; g < ${groups}; g${step}) {
-    let at = panel + g * ${units};
-${indent((gpu ? streamed : shuffles ? shuffled : read)(problem, module, blocks), '    ')}
-  }
-${indent(reduce)}
+${rows === undefined ? '' : '  var row_part = vec4f(0.0);\n'}${indent(other === undefined ? summed(blocks) : both(other))}
+${indent(addedUp({ sharing, products, factor }))}
   let sums = array(sum);
 ${indent(lines)}
 }
@@ -87,16 +123,29 @@ ${indent(lines)}
     },
     context.profile.imageRows > 0 ? new Set([node]) : new Set(),
   )
-  return { ...source, packed: [node] }
+  const remade = [...(rows === undefined ? [] : [rows.node]), ...(beside === undefined ? [] : [beside.node])]
+  return { ...source, packed: other === undefined ? [node] : [node, other.node], remade }
 }
 
-/** a at k, four numbers; what lies beyond the last k is 0. */
-const fourOfA = (problem: Problem, module: Module, { deep }: Blocks): { lines: readonly string[]; text: string } => {
+/** What a lane needs to know to sum over a block. */
+interface Ground {
+  readonly problem: Problem
+  readonly module: Module
+  readonly blocks: Blocks
+  /** what it sums up of a besides */
+  readonly summand: Expr | undefined
+}
+/** a at k, four numbers, and what is summed up besides; what lies beyond the last k is 0. */
+const fourOfA = (ground: Ground): { readonly lines: readonly string[]; readonly text: string } => {
+  const { problem, module, summand } = ground
   const block = new Block(module, { axis: a => (a === 'm' ? 'm0' : a), four: 'k' }, 'a_')
-  const [quad] = block.print(problem.a) as [Text]
-  const text = widen(quad).text
-  const whole = Number(problem.k) === deep
-  return { lines: block.lines, text: whole ? text : `select(vec4f(0.0), ${text}, k < ${problem.k})` }
+  const [quad, more] = block.print(problem.a, ...(summand === undefined ? [] : [summand])) as [Text, ...Text[]]
+  const whole = Number(problem.k) === ground.blocks.deep
+  const inside = (x: Text): string => (whole ? widen(x).text : `select(vec4f(0.0), ${widen(x).text}, k < ${problem.k})`)
+  return {
+    lines: [...block.lines, ...(more === undefined ? [] : [`row_part += ${inside(more)};`])],
+    text: inside(quad),
+  }
 }
 const dots = (unit: (j: number) => string, x: string): string =>
   `vec4f(${[0, 1, 2, 3].map(j => `dot(${unit(j)}, ${x})`).join(', ')})`
@@ -109,13 +158,14 @@ const scaleText = (half: number): string =>
   half === 0 ? 'halves(vec2u(scales.x, scales.y))' : 'halves(vec2u(scales.z, scales.w))'
 
 /** One block, with a spread over eight lanes and handed round. */
-const shuffled = (problem: Problem, module: Module, blocks: Blocks): readonly string[] => {
+const shuffled = (ground: Ground): readonly string[] => {
+  const { module, blocks } = ground
   const { codec } = blocks
   const { per, group, zero, factors } = codec
   const units = module.units(blocks.node)
   const chunks = 32 / per
   const quads = per / 4
-  const { lines, text } = fourOfA(problem, module, blocks)
+  const { lines, text } = fourOfA(ground)
   const halves = range(group / 32).map(h => {
     const k = group === 32 ? 'g * 32 + lane * 4' : `g * ${group}${h === 0 ? '' : ` + ${32 * h}`} + lane * 4`
     const into = zero === undefined ? 'sum' : 'part'
@@ -152,13 +202,14 @@ const shuffled = (problem: Problem, module: Module, blocks: Blocks): readonly st
 }
 
 /** One block, every lane reading a for itself. */
-const read = (problem: Problem, module: Module, blocks: Blocks): readonly string[] => {
+const read = (ground: Ground): readonly string[] => {
+  const { module, blocks } = ground
   const { codec } = blocks
   const { per, group, zero, factors } = codec
   const units = module.units(blocks.node)
   const chunks = 32 / per
   const quads = per / 4
-  const { lines, text } = fourOfA(problem, module, blocks)
+  const { lines, text } = fourOfA(ground)
   const halves = range(group / 32).map(h => {
     const into = zero === undefined ? 'sum' : 'part'
     const terms = [`g * ${group}`, ...(h === 0 ? [] : [`${h * 32}`]), ...(chunks === 1 ? [] : [`c * ${per}`]), 'q * 4']
@@ -195,7 +246,8 @@ const components = ['x', 'y', 'z', 'w'] as const
 const total4 = (v: string): string => components.map(c => `${v}.${c}`).join(' + ')
 
 /** One block, all of which is on its way before it is unpacked; four sums for each column, since dot products would add once more. */
-const streamed = (problem: Problem, module: Module, blocks: Blocks): readonly string[] => {
+const streamed = (ground: Ground): readonly string[] => {
+  const { module, blocks } = ground
   const { codec } = blocks
   const { per, group, zero, factors } = codec
   const units = module.units(blocks.node)
@@ -206,7 +258,7 @@ const streamed = (problem: Problem, module: Module, blocks: Blocks): readonly st
   const load = (c: number): readonly string[] =>
     columns.map(j => `let w${c}_${j} = ${units(c + j === 0 ? 'at' : `at + ${c * blockColumns + j * blockLanes}`)};`)
   const quad = (c: number, q: number): readonly string[] => {
-    const { lines, text } = fourOfA(problem, module, blocks)
+    const { lines, text } = fourOfA(ground)
     const x = factors === undefined ? 'x' : 'scaled'
     return [
       '{',
@@ -245,13 +297,37 @@ const streamed = (problem: Problem, module: Module, blocks: Blocks): readonly st
   ]
 }
 
-/** The sums of lanes that share columns, added in one order; the first eight lanes have the result and store it. */
-const addedUp = (parts: number): readonly string[] => [
-  'part_sums[local] = sum;',
-  `for (var half = ${(parts * blockLanes) / 2}u; half >= ${blockLanes}u; half /= 2u) {`,
-  '  workgroupBarrier();',
-  '  if (local < half) { part_sums[local] += part_sums[local + half]; }',
-  '}',
-  `if (local >= ${blockLanes}u) { return; }`,
-  'sum = part_sums[local];',
-]
+/**
+ * The sums of lanes that share columns, added in one order; the first eight lanes have the result and store it. Of two products, the
+ * lanes of each add up their own. Where the row has a factor, what it is made of is added up beside them.
+ */
+const addedUp = ({
+  sharing,
+  products,
+  factor,
+}: {
+  readonly sharing: number
+  readonly products: number
+  readonly factor: string | undefined
+}): readonly string[] => {
+  /** a line for the sums, and where the row has a factor one for what that is made of */
+  const both = (sums: string, rows: string): readonly string[] => (factor === undefined ? [sums] : [sums, rows])
+  const ofRow = total4('row_part')
+  const added = both('part_sums[local] += part_sums[local + half];', 'part_rows[local] += part_rows[local + half];')
+  const met = [
+    ...both('part_sums[local] = sum;', `part_rows[local] = ${ofRow};`),
+    `for (var half = ${sharing / 2}u; half >= ${blockLanes}u; half /= 2u) {`,
+    '  workgroupBarrier();',
+    `  if (local${products === 1 ? '' : ` % ${sharing}u`} < half) { ${added.join(' ')} }`,
+    '}',
+    ...(products === 1 ? [] : ['workgroupBarrier();']),
+    `if (local >= ${blockLanes}u) { return; }`,
+    ...both('sum = part_sums[local];', 'let row = part_rows[local];'),
+  ]
+  const scaled = factor === undefined ? '' : ' * factor'
+  return [
+    ...(sharing * products > blockLanes ? met : both('', `let row = ${ofRow};`).slice(1)),
+    ...(factor === undefined ? [] : [`let factor = ${factor};`, 'sum *= factor;']),
+    ...(products === 1 ? [] : [`let others = array(part_sums[local + ${sharing}u]${scaled});`]),
+  ]
+}

@@ -130,13 +130,16 @@ export const storeTile = (
 ): { readonly lines: readonly string[]; readonly wide: boolean } => {
   const { context, m, n, value, position } = problem
   const wide = runsAlong(context, problem, 'n', position)
-  const folded = (text: string, spread: Text['spread']) => (): Text => ({
-    text,
-    precedence: 4,
-    spread,
-    aligned: false,
-    kind: 'float',
-  })
+  // beside its own sums a kernel may have those of another product (remade.ts)
+  const folded =
+    (place: string, spread: Text['spread']) =>
+    (name: string): Text => ({
+      text: `${name === 'beside' ? 'others' : 'sums'}${place}`,
+      precedence: 4,
+      spread,
+      aligned: false,
+      kind: 'float',
+    })
   // a driver in software writes a constant loop out and compiles every store site of it; a GPU wants its registers named
   const written = context.profile.tuning === 'gpu'
   const whole = !written || (typeof m === 'number' && m % high === 0)
@@ -153,12 +156,12 @@ export const storeTile = (
     const block = new Block(module, {
       axis: a => (a === 'n' ? 'n0' : a),
       four: 'n',
-      folded: folded('sums[r]', 'vector'),
+      folded: folded('[r]', 'vector'),
     })
     const [made, at] = block.print(value, position) as [Text, Text]
     return { lines: rowLoop([...block.lines, `y[${wrap(at, 2)} / 4] = ${stored(made, true)};`]), wide }
   }
-  const block = new Block(module, { axis: a => a, folded: folded('sums[r][c]', 'uniform') })
+  const block = new Block(module, { axis: a => a, folded: folded('[r][c]', 'uniform') })
   const [made, at] = block.print(value, position) as [Text, Text]
   const inside = [...block.lines, `y[${at.text}] = ${stored(made, false)};`]
   return {
