@@ -76,7 +76,7 @@ export const changeKernel = (
   const index = unravel(axis('i', count), change.space)
   const load = loader(fusion, node)
   const [lanes, units] = elementwiseTeam(profile)
-  return printModule(context, module => {
+  const source = printModule(context, module => {
     const block = new Block(module, { axis: () => 'i' })
     const [when, at, value] = block.print(
       change.when(load, index),
@@ -97,4 +97,5 @@ ${indent([...block.lines, `if (${when.text}) { y[${at.text}] = ${stored(value, f
       grid: [size.floorDiv(size.add(count, lanes * units - 1), lanes * units), 1, 1],
     }
   })
+  return { ...source, changes: true }
 }

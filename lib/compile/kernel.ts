@@ -23,6 +23,8 @@ export interface KernelSource {
   readonly sizes: readonly Dim[]
   readonly grid: readonly [Dim, Dim, Dim]
   readonly features: readonly GPUFeatureName[]
+  /** it changes a part of the state that it writes */
+  readonly changes?: true
   /** where it computes a part of its root (slices.ts): the slice that it writes, and its share of the work */
   readonly write?: Slice
   readonly share?: number

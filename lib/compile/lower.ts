@@ -141,7 +141,7 @@ export const lower = (outputs: Outputs, options: LowerOptions): Lowered => {
       if (blocksStorage(packed) === undefined || isFixed(node)) emit(packed)
       else blocks.push(packed)
     }
-    const made = sources.map(({ wgsl, reads, write, share = 1, sizes, grid, when, features }, k): Pass => ({
+    const made = sources.map(({ wgsl, reads, write, changes, share = 1, sizes, grid, when, features }, k): Pass => ({
       label: told[k]!.label,
       path: node.origin.path,
       wgsl,
@@ -151,6 +151,7 @@ export const lower = (outputs: Outputs, options: LowerOptions): Lowered => {
         ...(image === undefined ? {} : { image }),
       })),
       write: { buffer: bufferOf(node), ...(write === undefined ? {} : { slice: write }) },
+      ...(changes === undefined ? {} : { changes }),
       sizes,
       grid,
       ...(when === undefined ? {} : { when }),

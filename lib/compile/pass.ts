@@ -51,6 +51,8 @@ export interface Pass {
   readonly write: Operand
   /** what it writes besides, where it is made of several parts (side-by-side.ts) */
   readonly also?: readonly Operand[]
+  /** it changes a part of the state that it writes, and leaves the rest as it is */
+  readonly changes?: true
   /** words of the uniform block, i32 each, in order; empty where everything is literal */
   readonly sizes: readonly Dim[]
   /**
