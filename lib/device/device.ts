@@ -234,10 +234,16 @@ const wrap = (gpu: GPUDevice, own: boolean, override: Partial<DeviceProfile>): D
     mapped: async (what, buffer, bytes, use, signal) => {
       const ready = await settled(what, buffer.mapAsync(GPUMapMode.READ, 0, bytes), signal)
       if (E.isLeft(ready)) return ready
-      const made = use(buffer.getMappedRange(0, bytes))
-      buffer.unmap()
-      done.readBack += bytes
-      return E.right(made)
+      // who frees the buffer may have come first
+      return E.tryCatch(
+        () => {
+          const made = use(buffer.getMappedRange(0, bytes))
+          buffer.unmap()
+          done.readBack += bytes
+          return made
+        },
+        error => lostBy ?? deviceError('shader', `${what}: ${reason(error)}`),
+      )
     },
     dispose: () => {
       lose('the device was disposed of')

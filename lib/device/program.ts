@@ -1,11 +1,11 @@
 /**
  * A program on a device: the passes of a lowered graph with their weights in place. A run binds the named sizes, looks up or makes the
  * memory plan and the bind groups for them, writes the inputs, encodes all passes into one submit (long runs on a GPU into a few) and reads
- * everything back at once. States stay on the device. Runs of one program follow one another; nothing is left behind but what `dispose`
- * frees.
+ * everything back at once. States stay on the device. Runs of one program follow one another, and the next one may be handed over before
+ * the last was answered; nothing is left behind but what `dispose` frees.
  */
 import { platform } from '#platform'
-import { either as E, taskEither as TE } from 'fp-ts'
+import { either as E, function as F, taskEither as TE } from 'fp-ts'
 import type { MemoryPlan, Planner } from '../compile/memory.ts'
 import { storageBytes, writesOf, type BufferPlan, type Lowered, type Pass } from '../compile/pass.ts'
 import { deviceError, feedError, interrupted, type DeviceError, type Door, type SluiceError } from '../errors.ts'
@@ -32,7 +32,10 @@ export interface RunOptions {
   readonly read?: readonly string[]
 }
 
-/** Calls that overlap wait for one another; every failure is a value. */
+/**
+ * Calls that overlap take turns, in their order. A run gives up its turn when all of it is handed over and the one before was answered: the
+ * device computes one and has the next, without a pause between them. Every failure is a value.
+ */
 export interface Program {
   readonly device: Device
   readonly lowered: Lowered
@@ -134,7 +137,7 @@ export interface Parts {
 export const programOf = ({ lowered, device, planner, kernels, pipelines, own, place, upload }: Parts): Program => {
   const { buffers, passes, outputs, next } = lowered
   const memory = runMemory(device, planner, passes, pipelines, own)
-  const results = readBack(device)
+  const staging = readBack(device)
   const spares = new Map<BufferPlan, GPUBuffer>()
   let disposed: DeviceError | undefined
   const exclusive = oneAtATime(() => disposed ?? device.lost())
@@ -193,8 +196,11 @@ export const programOf = ({ lowered, device, planner, kernels, pipelines, own, p
     }
   }
 
-  const run = (feeds: Feeds, { signal, only, advance: advancing, read = only }: RunOptions) =>
-    exclusive(async () => {
+  // the last run that was handed over is answered, or ends otherwise
+  let answered: Promise<void> = Promise.resolve()
+  /** Hands a run over, and lets the next have its turn when the device has no other; what the run gives comes later. */
+  const handOver = (feeds: Feeds, { signal, only, advance: advancing, read = only }: RunOptions) =>
+    exclusive(async (): Promise<E.Either<SluiceError, Door<Readonly<Record<string, Value>>>>> => {
       if (signal?.aborted === true) return E.left(interrupted('running'))
       const advances = ({ label }: BufferPlan): boolean => advancing === undefined || advancing.includes(label)
       const unknown = [...(only ?? []), ...(read ?? [])].find(name => !outputs.some(o => o.name === name))
@@ -220,6 +226,7 @@ export const programOf = ({ lowered, device, planner, kernels, pipelines, own, p
         needed === undefined ? steps : stepsFor(steps, needed),
         submitFlops[device.profile.tuning],
       )
+      const results = staging.next()
       const end = (): GPUCommandBuffer => {
         const encoder = device.gpu.createCommandEncoder()
         results.copy(
@@ -230,6 +237,7 @@ export const programOf = ({ lowered, device, planner, kernels, pipelines, own, p
         return encoder.finish()
       }
       for (const [k, segment] of segments.entries()) {
+        if (disposed !== undefined) return E.left(disposed)
         const isLast = k === segments.length - 1
         const submitted = await device.guarded('running', () => {
           if (k === 0) writeInputs(started.right)
@@ -242,16 +250,31 @@ export const programOf = ({ lowered, device, planner, kernels, pipelines, own, p
             device.submit(encoder.finish(), ...(g === groups.length - 1 ? ending : []))
           })
         })
-        if (E.isLeft(submitted)) return submitted
+        if (E.isLeft(submitted)) {
+          results.drop()
+          return submitted
+        }
+        if (disposed !== undefined) return E.left(disposed)
         if (isLast) break
         const done = await device.settled('running', device.gpu.queue.onSubmittedWorkDone(), signal)
         if (E.isLeft(done)) return done
       }
-      const bytes = await results.bytes('running', signal)
-      if (E.isLeft(bytes)) return bytes
-      const named = chosen.map((o, i) => [o.name, valueOf(o.buffer, shapes[i]!, bytes.right[i]!)] as const)
-      return E.right(Object.fromEntries(named))
+      const valuesOf = (bytes: readonly ArrayBuffer[]): Readonly<Record<string, Value>> =>
+        Object.fromEntries(chosen.map((o, i) => [o.name, valueOf(o.buffer, shapes[i]!, bytes[i]!)]))
+      const answer = results.bytes('running', signal).then(E.map(valuesOf))
+      const before = answered
+      answered = answer.then(F.constVoid, F.constVoid)
+      await before
+      return E.right(() => answer)
     })
+  // the turn is taken when it is called, not a moment later
+  const run =
+    (feeds: Feeds, options: RunOptions): Door<Readonly<Record<string, Value>>> =>
+    async () => {
+      const answer = await handOver(feeds, options)()
+      const values = E.isLeft(answer) ? answer : await answer.right()
+      return E.mapLeft((error: SluiceError) => disposed ?? error)(values)
+    }
 
   const stateNamed = (
     name: string,
@@ -267,11 +290,13 @@ export const programOf = ({ lowered, device, planner, kernels, pipelines, own, p
       const { buffer, source } = state.right
       const shape = source.shape.map(Number)
       const bytes = 4 * Math.ceil((countOf(shape) * storageBytes[buffer.storage]) / 4)
+      const results = staging.next()
       const submitted = await device.guarded(`reading '${name}'`, () => {
         const encoder = device.gpu.createCommandEncoder()
         results.copy(encoder, [{ buffer: own.get(buffer), offset: 0, bytes }])
         device.submit(encoder.finish())
       })
+      if (E.isLeft(submitted)) results.drop()
       const read = E.isLeft(submitted) ? submitted : await results.bytes(`reading '${name}'`)
       return E.map(([only]: readonly ArrayBuffer[]) => valueOf(buffer, shape, only as ArrayBuffer))(read)
     })
@@ -317,7 +342,7 @@ export const programOf = ({ lowered, device, planner, kernels, pipelines, own, p
     reload: weights => exclusive(() => place(weights)),
     dispose: () => {
       disposed = deviceError('device lost', 'the program was disposed of. Next step: load it again')
-      for (const part of [own, memory, results]) part.dispose()
+      for (const part of [own, memory, staging]) part.dispose()
       for (const spare of spares.values()) device.free(spare)
       spares.clear()
     },

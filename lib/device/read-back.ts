@@ -1,6 +1,6 @@
 /**
  * Results on their way to the host: all of them are copied into one staging buffer by the last submit of a run, and mapped once.
- * The staging buffer is kept from run to run and grows.
+ * Every run under way has a staging buffer of its own. They are kept for the runs that follow, and grow.
  */
 import { either as E } from 'fp-ts'
 import type { SluiceError } from '../errors.ts'
@@ -13,50 +13,78 @@ export interface Wanted {
   /** a multiple of 4 */
   readonly bytes: number
 }
-export interface ReadBack {
+/** The results of one run. */
+export interface Results {
   /** Encodes the copies and makes room for them; call it within `guarded`. */
   readonly copy: (encoder: GPUCommandEncoder, wanted: readonly Wanted[]) => void
   /** After the submit: the bytes of each, copied. */
   readonly bytes: (what: string, signal?: AbortSignal) => Promise<E.Either<SluiceError, readonly ArrayBuffer[]>>
+  /** After a submit that failed: nothing comes. */
+  readonly drop: () => void
+}
+export interface ReadBack {
+  readonly next: () => Results
   readonly dispose: () => void
 }
 
 export const readBack = (device: Device): ReadBack => {
-  let staging: GPUBuffer | undefined
-  let lengths: readonly number[] = []
-  const dispose = (): void => {
-    if (staging !== undefined) device.free(staging)
-    staging = undefined
+  const idle: GPUBuffer[] = []
+  const busy = new Set<GPUBuffer>()
+  const roomFor = (bytes: number): GPUBuffer => {
+    // where none is large enough, the last grows
+    const [known] = idle.splice(
+      idle.findLastIndex(({ size }) => size >= bytes),
+      1,
+    )
+    const fits = known !== undefined && known.size >= bytes
+    if (known !== undefined && !fits) device.free(known)
+    const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST
+    const staging = fits ? known : device.allocate('read-back', bytes, usage)
+    busy.add(staging)
+    return staging
+  }
+  const next = (): Results => {
+    let staging: GPUBuffer | undefined
+    let lengths: readonly number[] = []
+    const total = (): number => lengths.reduce((a, b) => a + b, 0)
+    const split = (range: ArrayBuffer): readonly ArrayBuffer[] => {
+      let at = 0
+      return lengths.map(length => range.slice(at, (at += length)))
+    }
+    const drop = (): void => {
+      if (staging !== undefined && busy.delete(staging)) device.free(staging)
+    }
+    return {
+      copy: (encoder, wanted) => {
+        lengths = wanted.map(w => w.bytes)
+        if (total() === 0) return
+        staging = roomFor(total())
+        let at = 0
+        for (const { buffer, offset, bytes } of wanted) {
+          if (bytes > 0) encoder.copyBufferToBuffer(buffer, offset, staging, at, bytes)
+          at += bytes
+        }
+      },
+      bytes: async (what, signal) => {
+        if (staging === undefined) {
+          const done = await device.settled(what, device.gpu.queue.onSubmittedWorkDone(), signal)
+          return E.map(() => split(new ArrayBuffer(0)))(done)
+        }
+        const parts = await device.mapped(what, staging, total(), split, signal)
+        // one that is still being mapped is of no use to the next run
+        if (E.isLeft(parts)) drop()
+        else if (busy.delete(staging)) idle.push(staging)
+        return parts
+      },
+      drop,
+    }
   }
   return {
-    copy: (encoder, wanted) => {
-      lengths = wanted.map(w => w.bytes)
-      const total = lengths.reduce((a, b) => a + b, 0)
-      if (staging === undefined || staging.size < total) {
-        dispose()
-        staging = device.allocate('read-back', Math.max(4, total), GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST)
-      }
-      let at = 0
-      for (const { buffer, offset, bytes } of wanted) {
-        if (bytes > 0) encoder.copyBufferToBuffer(buffer, offset, staging, at, bytes)
-        at += bytes
-      }
+    next,
+    dispose: () => {
+      for (const staging of [...idle, ...busy]) device.free(staging)
+      idle.length = 0
+      busy.clear()
     },
-    bytes: async (what, signal) => {
-      const total = lengths.reduce((a, b) => a + b, 0)
-      const split = (range: ArrayBuffer): readonly ArrayBuffer[] => {
-        let at = 0
-        return lengths.map(length => range.slice(at, (at += length)))
-      }
-      if (total === 0 || staging === undefined) {
-        const done = await device.settled(what, device.gpu.queue.onSubmittedWorkDone(), signal)
-        return E.map(() => split(new ArrayBuffer(0)))(done)
-      }
-      const parts = await device.mapped(what, staging, total, split, signal)
-      // still being mapped: the next run must not find it so
-      if (E.isLeft(parts)) dispose()
-      return parts
-    },
-    dispose,
   }
 }

@@ -49,6 +49,15 @@ const using = async (
   }
 }
 
+/** The device, doing something more right after each submit. */
+const afterSubmit = (of: Device, then: () => void): Device => ({
+  ...of,
+  submit: (...commands) => {
+    of.submit(...commands)
+    then()
+  },
+})
+
 describe('running', () => {
   it('computes a chain of fifty passes in one submit and in the memory of two', () =>
     using(chain(50), async program => {
@@ -161,12 +170,6 @@ describe('running', () => {
     })
   })
 
-  it('lets overlapping calls wait for one another', () =>
-    using(chain(2), async program => {
-      const results = await Promise.all([1, 2, 3, 4].map(i => right(program.run({ x: Array<number>(i).fill(4 * i) }))))
-      expect(results.map(r => floats(r.y))).toEqual([1, 2, 3, 4].map(i => Array<number>(i).fill(i + 1.5)))
-    }))
-
   it('takes whole numbers and halves', () => {
     const { buffer, pass, lowered } = programme()
     const x = inputSource('x', ['n'])
@@ -181,6 +184,183 @@ describe('running', () => {
       expect(next).toEqual({ kind: 'index', shape: [3], data: Int32Array.of(2 ** 24 + 2, -4, 1) })
       expect(half!.data).toEqual(Float32Array.of(0.0999755859375, 65504, 2 ** -23))
     })
+  })
+})
+
+describe('overlapping runs', () => {
+  /** Fifty passes over so many numbers that nobody could be answered before the next call: tens of milliseconds. */
+  const long = new Float32Array(2 ** 19).fill(4)
+  /** the state, before x is added to it */
+  const adding = () => {
+    const { buffer, pass, lowered } = programme()
+    const x = inputSource('x', [1])
+    const given = buffer('x', 1, { what: 'input', source: x })
+    const so = buffer('so far', 1, { what: 'state', source: stateSource('so far', [1]) })
+    const y = buffer('y', 1)
+    pass(sum, [so, given], y)
+    return lowered({ 'so far': [x, so] }, [{ state: so, from: y }])
+  }
+  const one = (x: number): Value => value([1], [x])
+
+  it('are answered in the order of the calls, each with its own, whatever their sizes are', () =>
+    using(chain(2), async program => {
+      const sizes = [1, 2, 3, 4, 1000, 5, 0, 6]
+      const ended: number[] = []
+      const run = (n: number): Promise<number[]> =>
+        right(program.run({ x: new Float32Array(n).fill(4 * n) })).then(({ y }) => (ended.push(n), floats(y)))
+      expect(await Promise.all(sizes.map(run))).toEqual(sizes.map(n => Array<number>(n).fill(n + 1.5)))
+      expect(ended).toEqual(sizes)
+    }))
+
+  it('are handed over before what the last gives has arrived, one at a time', async () => {
+    const events: string[] = []
+    const watched = afterSubmit(device, () => events.push('handed over'))
+    const program = await right(load(chain(50), watched, noWeights, initial))
+    await right(program.run({ x: long }))
+    const { mapAsync } = GPUBuffer.prototype
+    const mapped = vi.spyOn(GPUBuffer.prototype, 'mapAsync').mockImplementation(async function (this: GPUBuffer, mode) {
+      await mapAsync.call(this, mode)
+      events.push('arrived')
+      return undefined
+    })
+    events.length = 0
+    await Promise.all([1, 2, 3].map(() => right(program.run({ x: long }))))
+    mapped.mockRestore()
+    program.dispose()
+    expect(events).toEqual(['handed over', 'handed over', 'arrived', 'handed over', 'arrived', 'arrived'])
+  })
+
+  it('advance states one after the other, as what reads and writes these does', () =>
+    using(adding(), async program => {
+      const plus = (x: number): Promise<number> =>
+        right(program.run({ x: [x] })).then(values => floats(values['so far'])[0]!)
+      const read = (): Promise<number> => right(program.readState('so far')).then(so => floats(so)[0]!)
+      const calls = [
+        plus(1),
+        plus(2),
+        plus(3),
+        read(),
+        right(program.writeState('so far', one(100))),
+        plus(4),
+        read(),
+        plus(5),
+        right(program.reset),
+        plus(6),
+        plus(7),
+        read(),
+      ]
+      expect(await Promise.all(calls)).toEqual([0, 1, 3, 6, undefined, 100, 104, 104, undefined, 0, 6, 13])
+    }))
+
+  it('hold two staging buffers, however many there are', () =>
+    using(adding(), async program => {
+      await right(program.run({ x: [1] }))
+      const { buffers, bytes } = device.counters()
+      const round = async (): Promise<void> => {
+        const runs = Array.from({ length: 50 }, (_, i) => right(program.run({ x: [i] })))
+        expect(await Promise.all(runs)).toHaveLength(50)
+      }
+      await round()
+      const held = device.counters()
+      expect([held.buffers - buffers, held.bytes - bytes]).toEqual([1, 4])
+      const allocated = vi.spyOn(device.gpu, 'createBuffer')
+      await round()
+      await right(program.run({ x: [1] }))
+      expect(allocated).not.toHaveBeenCalled()
+      allocated.mockRestore()
+      expect(device.counters()).toMatchObject({ buffers: held.buffers, bytes: held.bytes })
+    }))
+
+  it('go on when the first is interrupted, which has been handed over', async () => {
+    const stop = new AbortController()
+    const program = await right(load(adding(), device, noWeights, initial))
+    await Promise.all([right(program.run({ x: [1] })), right(program.run({ x: [2] }))])
+    const { buffers, bytes } = device.counters()
+    const mapped = vi.spyOn(GPUBuffer.prototype, 'mapAsync').mockImplementationOnce(function (
+      this: GPUBuffer,
+      ...args
+    ) {
+      stop.abort()
+      return this.mapAsync(...args)
+    })
+    const [first, second, third] = await Promise.all([
+      left(program.run({ x: [10] }, { signal: stop.signal })),
+      right(program.run({ x: [20] })),
+      right(program.run({ x: [30] })),
+    ])
+    mapped.mockRestore()
+    expect(first).toMatchObject({ kind: 'interrupted' })
+    expect([second, third].map(values => floats(values['so far']))).toEqual([[13], [33]])
+    await Promise.all([right(program.run({ x: [1] })), right(program.run({ x: [2] }))])
+    expect(device.counters()).toMatchObject({ buffers, bytes })
+    program.dispose()
+  })
+
+  it('go on when the first fails', async () => {
+    let refused = false
+    const refusing: Device = {
+      ...device,
+      submit: (...commands) => {
+        if (!refused) device.submit(...commands)
+        else {
+          refused = false
+          throw new Error('no submit today')
+        }
+      },
+    }
+    const program = await right(load(chain(2), refusing, noWeights, initial))
+    await Promise.all([right(program.run({ x: [1] })), right(program.run({ x: [1] }))])
+    const { buffers } = device.counters()
+    refused = true
+    const [error, { y }] = await Promise.all([left(program.run({ x: [8] })), right(program.run({ x: [4] }))])
+    expect(error).toMatchObject({ kind: 'shader', message: 'running: no submit today' })
+    expect(floats(y)).toEqual([2.5])
+    await Promise.all([right(program.run({ x: [1] })), right(program.run({ x: [1] }))])
+    expect(device.counters().buffers).toBe(buffers)
+    program.dispose()
+  })
+
+  it.each(['makes room', 'hands over', 'waits'] as const)(
+    'end when the program is disposed of while it %s, and leave nothing behind',
+    async when => {
+      const own = await right(openDevice())
+      const refused = vi.fn()
+      own.gpu.onuncapturederror = ({ error }) => refused(error.message)
+      let dispose = (): void => {}
+      const disposing = (now: typeof when): void => {
+        if (when === now) queueMicrotask(() => dispose())
+      }
+      const watched: Device = {
+        ...afterSubmit(own, () => disposing('hands over')),
+        allocate: (label, bytes, usage) => {
+          disposing('makes room')
+          return own.allocate(label, bytes, usage)
+        },
+      }
+      const program = await right(load(chain(50), watched, noWeights))
+      dispose = program.dispose
+      const calls = [1, 2, 3].map(() => left(program.run({ x: long })))
+      if (when === 'waits') setTimeout(dispose, 20)
+      const message = 'the program was disposed of. Next step: load it again'
+      for (const error of await Promise.all(calls)) expect(error).toEqual({ kind: 'device lost', message })
+      expect(own.counters()).toMatchObject({ buffers: 0, bytes: 0 })
+      expect(refused).not.toHaveBeenCalled()
+      own.dispose()
+    },
+  )
+
+  it('end so when it is disposed of just as results arrive, too', async () => {
+    const program = await loaded(chain(2))
+    await right(program.run({ x: [4] }))
+    const mapped = vi.spyOn(GPUBuffer.prototype, 'mapAsync').mockImplementationOnce(function (
+      this: GPUBuffer,
+      ...args
+    ) {
+      return this.mapAsync(...args).then(() => (program.dispose(), undefined))
+    })
+    const error = await left(program.run({ x: [4] }))
+    mapped.mockRestore()
+    expect(error).toMatchObject({ kind: 'device lost' })
   })
 })
 
@@ -390,15 +570,6 @@ describe('failures', () => {
     const error = await left(load(lowered({ y: [x, y] }), device, noWeights))
     expect(error).toMatchObject({ kind: 'limit' })
     expect(error.message).toContain("affine at '' needs 'texture-compression-astc'")
-  })
-
-  /** The device, doing something more right after each submit. */
-  const afterSubmit = (of: Device, then: () => void): Device => ({
-    ...of,
-    submit: (...commands) => {
-      of.submit(...commands)
-      then()
-    },
   })
 
   it('a signal interrupts a run before and while it works, and the next one is right', async () => {
