@@ -58,6 +58,12 @@ export const param = <const S extends Shape>(
 /** A value that stays on the device from one run to the next; what it becomes is said by `next` of the program's outputs. */
 export const state = <const S extends Shape>(name: string, shape: S, init: Init = { init: 'zeros' }): Tensor<[...S]> =>
   asTensor(source('state', fullName(name), shape, 'float', init))
+/** The same for indices. */
+export const indexState = <const S extends Shape>(
+  name: string,
+  shape: S,
+  init: Init = { init: 'zeros' },
+): Index<[...S]> => asTensor(source('state', fullName(name), shape, 'index', init))
 
 const literal = (value: number | readonly number[], shape: Shape, kind: Kind): Constant =>
   Object.freeze({ role: 'constant', value, kind, shape, inputs: [] as const, labels: [], origin: here() })

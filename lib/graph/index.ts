@@ -10,6 +10,7 @@ export {
   inBlock,
   indexInput,
   indexInputOf,
+  indexState,
   input,
   inputOf,
   named,

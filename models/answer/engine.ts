@@ -9,7 +9,9 @@ import {
   evaluate,
   interrupted,
   nodeOf,
+  outputList,
   parameters,
+  topological,
   updates,
   type AnyTensor,
   type CompileOptions,
@@ -28,6 +30,8 @@ export interface Prepared {
   readonly run: (feeds: Feeds, options?: RunOptions) => Door<Values>
   /** all states as they were at first */
   readonly reset: Door<void>
+  /** is a run that is asked for before the last was answered worked on meanwhile? no unless said */
+  readonly overlaps?: boolean
   readonly dispose: () => void
 }
 export type Engine = (outputs: Outputs, weights: ReadonlyMap<string, TensorEntry>) => Door<Prepared>
@@ -36,10 +40,14 @@ export type Engine = (outputs: Outputs, weights: ReadonlyMap<string, TensorEntry
 export const onDevice =
   (options: Omit<CompileOptions, 'weights' | 'next'> = {}): Engine =>
   (outputs, weights) =>
-    TE.map(({ run, reset, dispose }: Program): Prepared => ({ run, reset, dispose }))(
+    TE.map(({ run, reset, dispose }: Program): Prepared => ({ run, reset, dispose, overlaps: true }))(
       compile(outputs, { ...options, weights, next: updates(outputs) }),
     )
 
+const picked = <A>(from: Readonly<Record<string, A>>, names: readonly string[]): Readonly<Record<string, A>> =>
+  Object.fromEntries(names.map(name => [name, from[name]!]))
+const inputsOf = (tensors: readonly AnyTensor[]): ReadonlySet<string> =>
+  new Set(topological(tensors).flatMap(node => (node.role === 'input' ? [node.name] : [])))
 /** By the references of the ops, in float64. */
 export const byReference: Engine = (outputs, weights) => async () => {
   const read = new Map<string, Value>()
@@ -54,17 +62,22 @@ export const byReference: Engine = (outputs, weights) => async () => {
   const next: Outputs = Object.fromEntries(
     updates(outputs).map(([state, value]) => [(nodeOf(state) as { readonly name: string }).name, value]),
   )
+  const inputs = inputsOf([outputs, next].flatMap(outputList))
   const run =
-    (feeds: Feeds, { signal, only = Object.keys(outputs) }: RunOptions = {}): Door<Values> =>
+    (feeds: Feeds, { signal, only = Object.keys(outputs), advance }: RunOptions = {}): Door<Values> =>
     async () => {
       // computing does not let others have a turn, such as who wants to interrupt it
       await new Promise(resolve => setTimeout(resolve))
       if (signal?.aborted === true) return E.left(interrupted('the model'))
-      const wanted = Object.fromEntries(only.map(name => [name, outputs[name]!]))
-      const values: E.Either<SluiceError, Values> = evaluate({ ...next, ...wanted }, feeds, { weights: read })
+      const advancing = Object.keys(next).filter(name => advance?.includes(name) ?? true)
+      const computed: Outputs = { ...picked(next, advancing), ...picked(outputs, only) }
+      // what these do not need may be fed, as on a device
+      const needed = inputsOf(outputList(computed))
+      const fed = Object.entries(feeds).filter(([name]) => needed.has(name) || !inputs.has(name))
+      const values: E.Either<SluiceError, Values> = evaluate(computed, Object.fromEntries(fed), { weights: read })
       if (E.isLeft(values)) return values
-      for (const name of Object.keys(next)) read.set(name, values.right[name]!)
-      return E.right(Object.fromEntries(only.map(name => [name, values.right[name]!])))
+      for (const name of advancing) read.set(name, values.right[name]!)
+      return E.right(picked(values.right, only))
     }
   const reset: Door<void> = async () => {
     for (const name of Object.keys(next)) read.delete(name)
