@@ -1,9 +1,12 @@
-/** An answer, token by token: read the text, choose a token, read it, until the answer is complete or long enough. */
+/**
+ * An answer, token by token: read the text, choose a token, read it, until the answer is complete or long enough. Where the likeliest token
+ * is taken, a device reads it before the host has heard of it, and what comes after it is dropped if the answer was complete.
+ */
 import { either as E } from 'fp-ts'
-import type { Door, SluiceError } from '../../lib/errors.ts'
+import { interrupted, type Door, type SluiceError } from '../../lib/errors.ts'
 import type { Value } from '../../lib/index.ts'
 import type { Values } from './engine.ts'
-import { lengthOf, plainText, type Reader, type Text } from './reading.ts'
+import { lengthOf, plainText, saidLast, type Reader, type Text } from './reading.ts'
 import type { Choice, Sampling } from './sampling.ts'
 
 /** What callers may say of an answer. */
@@ -44,21 +47,35 @@ export const generate =
     const forgotten = await reader.forget()
     if (E.isLeft(forgotten)) return forgotten
     const asked = [...text.before, ...text.after]
+    const plain = (id: number): Text => plainText(text.seen.shape[1]!, [id])
+    const readsAhead = reader.overlaps && choice.isLikeliest && !keepRows
     let generated: readonly number[] = []
     const rows: Value[] = []
     let [unread, position] = [text, 0]
-    while (generated.length < maxNewTokens) {
-      const values: E.Either<SluiceError, Values> = await reader.read(unread, position, only, signal)()
-      if (E.isLeft(values)) return values
-      const id = choice.pick(values.right, [...asked, ...generated], generated.length)
-      generated = [...generated, id]
-      if (keepRows) rows.push(values.right['logits']!)
-      onToken?.(generated)
-      const endedBy = ending(generated)
-      if (endedBy !== undefined) return E.right({ generated, endedBy, rows })
-      position += lengthOf(unread)
-      unread = plainText(text.seen.shape[1]!, [id])
-      if (position === reader.capacity) break
+    /** the token that comes next is being read */
+    let ahead: ReturnType<Door<Values>> | undefined
+    try {
+      while (generated.length < maxNewTokens) {
+        if (ahead !== undefined && signal?.aborted === true) return E.left(interrupted('the answer'))
+        const reading = ahead ?? reader.read(unread, position, only, signal)()
+        position += lengthOf(unread)
+        // a text may be read in pieces, so what comes first is waited for
+        const goesOn = generated.length > 0 && generated.length + 1 < maxNewTokens && position < reader.capacity
+        ahead = readsAhead && goesOn ? reader.read(plain(saidLast), position, only, signal)() : undefined
+        const values: E.Either<SluiceError, Values> = await reading
+        if (E.isLeft(values)) return values
+        const id = choice.pick(values.right, [...asked, ...generated], generated.length)
+        generated = [...generated, id]
+        if (keepRows) rows.push(values.right['logits']!)
+        onToken?.(generated)
+        const endedBy = ending(generated)
+        if (endedBy !== undefined) return E.right({ generated, endedBy, rows })
+        unread = plain(id)
+        if (position === reader.capacity) break
+      }
+      return E.right({ generated, endedBy: 'limit', rows })
+    } finally {
+      // nobody has the reader before it is idle
+      await ahead
     }
-    return E.right({ generated, endedBy: 'limit', rows })
   }

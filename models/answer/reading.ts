@@ -4,9 +4,24 @@
  */
 import { either as E, taskEither as TE } from 'fp-ts'
 import { deviceError, feedError, interrupted, type Door, type SluiceError } from '../../lib/errors.ts'
-import { indexInput, inputOf, value, type Feeds, type Loose, type Value } from '../../lib/index.ts'
+import {
+  indexInput,
+  indexInputOf,
+  indexState,
+  inputOf,
+  loosely,
+  named,
+  states,
+  value,
+  constantIndex,
+  type AnyTensor,
+  type Feeds,
+  type Index,
+  type Loose,
+  type Value,
+} from '../../lib/index.ts'
 import type { TensorEntry } from '../../lib/weights/tensor-file.ts'
-import { add, iota } from '../../ops/index.ts'
+import { add, iota, less, updateSlice, where } from '../../ops/index.ts'
 import type { LlamaConfig } from '../llama.ts'
 import { remembering } from '../memory.ts'
 import { readLast, splice } from '../mg-llava.ts'
@@ -52,23 +67,32 @@ export const pieceOf = ({ before, seen, after }: Text, from: number, to: number)
   }
 }
 
-/** The sequence of a text: what `feedsOf` feeds. */
-export const sequenceOf = (llm: LlamaConfig): Loose => {
-  const ids = (name: string) => indexInput(name, [name] as never)
-  return splice({ llm })([ids('before'), inputOf('seen', ['seen', llm.width]), ids('after')])
+/** The sequence of a text: what `feedsOf` feeds. `known` makes ids of those at its end. */
+export const sequenceOf = (llm: LlamaConfig, known = (ids: Index<[string]>): AnyTensor => ids): Loose => {
+  const ids = (name: string) => indexInputOf(name, [name])
+  return splice({ llm })([ids('before'), inputOf('seen', ['seen', llm.width]), known(ids('after'))])
 }
+
+/** The state that is the likeliest token after what was read last, if that was asked for. */
+const said = 'said'
+/** Stands for it at the end of a text. So the device can read a token that the host does not know yet. */
+export const saidLast = -1
 /** What may come after a text of which `position` tokens were read before: `logits` [1, vocabulary], and what choices are made from. */
 const nextToken = (llm: LlamaConfig, capacity: number): Outputs => {
   const position = indexInput('position', [1])
-  const sequence = sequenceOf(llm)
+  const last = indexState(said, [1])
+  const sequence = sequenceOf(llm, ids => where(less(ids, constantIndex(0)), last, ids))
   const positions = add(iota(sequence.shape[0]), position)
   const logits = readLast({ llm }, remembering(capacity, position))(sequence, positions)
-  return { logits, ...choices(logits) }
+  const { token, ...others } = choices(logits)
+  return { logits, token: named(said)(loosely(updateSlice)(0)(last, token!, constantIndex(0, [1]))), ...others }
 }
 
 export interface Reader {
   /** most tokens that it remembers */
   readonly capacity: number
+  /** does it read a token while the one before is on its way to the host? */
+  readonly overlaps: boolean
   /** A new text: nothing of what was read before is left. */
   readonly forget: Door<void>
   /**
@@ -82,8 +106,9 @@ export interface Reader {
 /** Tokens read in one run at most: scores of attention are this by the capacity, for every head. */
 const piece = 256
 
-const readerOf = (llm: LlamaConfig, capacity: number, prepared: Prepared): Reader => ({
+const readerOf = (llm: LlamaConfig, capacity: number, memory: readonly string[], prepared: Prepared): Reader => ({
   capacity,
+  overlaps: prepared.overlaps === true,
   forget: prepared.reset,
   read: (text, position, only, signal) => async () => {
     const length = lengthOf(text)
@@ -93,7 +118,13 @@ const readerOf = (llm: LlamaConfig, capacity: number, prepared: Prepared): Reade
       if (signal?.aborted === true) return E.left(interrupted('the answer'))
       const [to, isLast] = [Math.min(length, from + piece), from + piece >= length]
       const feeds = { ...feedsOf(pieceOf(text, from, to)), position: whole([position + from]) }
-      const options = { only: isLast ? only : [], ...(signal === undefined ? {} : { signal }) }
+      const wanted = isLast ? only : []
+      const options = {
+        only: wanted,
+        // what comes next is computed where somebody asks for it
+        ...(wanted.includes('token') ? {} : { advance: memory }),
+        ...(signal === undefined ? {} : { signal }),
+      }
       const values = await prepared.run(feeds, options)()
       if (isLast || E.isLeft(values)) return values
     }
@@ -130,8 +161,10 @@ export const readers = ({ llm, weights }: Language, engine: Engine, capacity?: n
     const room = capacity ?? roomFor(length, llm)
     if (current !== undefined && current.capacity >= room) return TE.right(current)
     dispose()
-    const made = (prepared: Prepared): Reader => (current = readerOf(llm, room, prepared))
-    return TE.map(made)(engine(nextToken(llm, room), weights))
+    const outputs = nextToken(llm, room)
+    const memory = states(outputs).flatMap(({ name }) => (name === said ? [] : [name]))
+    const made = (prepared: Prepared): Reader => (current = readerOf(llm, room, memory, prepared))
+    return TE.map(made)(engine(outputs, weights))
   }
   return {
     lend: (length, task) => () => {

@@ -26,6 +26,8 @@ export interface Sampling {
 /** Which outputs a token is chosen from, and how; `text` are the ids before it, `step` counts the tokens of the answer. */
 export interface Choice {
   readonly outputs: readonly string[]
+  /** is it always the likeliest, which the device knows without being told? */
+  readonly isLikeliest: boolean
   readonly pick: (values: Values, text: readonly number[], step: number) => number
 }
 
@@ -39,7 +41,7 @@ export const choices = (logits: AnyTensor): Outputs => {
   return { token: argmax(-1)(logits as never), candidates: indices, scores: values }
 }
 
-const greedy: Choice = { outputs: ['token'], pick: ({ token }) => token!.data[0]! }
+const greedy: Choice = { outputs: ['token'], isLikeliest: true, pick: ({ token }) => token!.data[0]! }
 
 /** Draws as these settings say; without any, the likeliest. Error `feed`, with every setting that is impossible. */
 export const choiceBy = (settings: Sampling = { temperature: 0 }): E.Either<SluiceError, Choice> => {
@@ -65,7 +67,7 @@ export const choiceBy = (settings: Sampling = { temperature: 0 }): E.Either<Slui
     const weights = weightsAt(temperature)(penalised.slice(0, k))
     return drawn(nucleus(topP)(weights), unit(seed, step))
   }
-  return E.right({ outputs: ['candidates', 'scores'], pick })
+  return E.right({ outputs: ['candidates', 'scores'], isLikeliest: false, pick })
 }
 
 interface Candidate {

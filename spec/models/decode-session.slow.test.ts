@@ -2,14 +2,15 @@
  * Answers, token by token, on the device: a trained Llama says what PyTorch's says, greedily or drawn; decoding makes no pipelines, holds
  * no more from token to token, and brings back what choosing needs; it can be stopped between two tokens.
  */
-import { either as E } from 'fp-ts'
+import { either as E, taskEither as TE } from 'fp-ts'
 import fc from 'fast-check'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, it } from 'vitest'
-import { compile, indexInput, openDevice, value, type Door } from 'sluice'
+import { compile, indexInput, openDevice, value, type Door, type RunOptions } from 'sluice'
 import {
+  byReference,
   llama,
   load,
   loadLlama,
@@ -17,6 +18,8 @@ import {
   openLlama,
   openSession,
   type ContinueOptions,
+  type Engine,
+  type Prepared,
   type Question,
 } from 'sluice/models'
 import { slice } from 'sluice/ops'
@@ -47,14 +50,15 @@ describe('a Llama that continues texts', { timeout: 120_000 }, () => {
   it('says 200 tokens of every text as its reference, with what the first token needed', async () => {
     const counts: ReturnType<typeof device.counters>[] = []
     for (const { ids, generated } of prompts) {
+      const before = device.counters().readBack
       const onToken = (): void => void counts.push(device.counters())
       const said = right(await session.continue(ids, { maxNewTokens: 200, onToken })())
       expect(said).toEqual({ generated, endedBy: 'limit', rows: [] })
+      // one number for a token
+      expect(device.counters().readBack - before).toBe(4 * 200)
     }
     const [first, ...later] = counts
     expect(later.map(c => c.pipelines)).toEqual(later.map(() => first!.pipelines))
-    // one number for a token
-    expect(later.map(c => c.readBack - first!.readBack)).toEqual(later.map((_, i) => 4 * (i + 1)))
     const [warm, last] = [counts[200]!, counts.at(-1)!]
     expect(last.buffers - warm.buffers).toBeLessThanOrEqual(2)
     const within = counts.slice(-199)
@@ -116,6 +120,73 @@ describe('a Llama that continues texts', { timeout: 120_000 }, () => {
     const both = await Promise.all([drawn({}), session.continue(prompts[1]!.ids, { maxNewTokens: 24 })()])
     expect(both[0]).toEqual(generated.slice(0, 24))
     expect(right(both[1]).generated).toEqual(prompts[1]!.generated.slice(0, 24))
+  })
+
+  /** A session that notes how its model is run. */
+  const watched = (overlaps: boolean) => {
+    const seen = { underWay: 0, most: 0, options: [] as RunOptions[] }
+    const watching: Engine = (outputs, weights) =>
+      TE.map((prepared: Prepared): Prepared => {
+        const run: Prepared['run'] = (feeds, options) => async () => {
+          seen.options.push(options ?? {})
+          seen.most = Math.max(seen.most, ++seen.underWay)
+          const values = await prepared.run(feeds, options)()
+          seen.underWay--
+          return values
+        }
+        return { ...prepared, run, overlaps }
+      })(engine(outputs, weights))
+    return { session: openLlama(model, watching), seen }
+  }
+  it('says the same with and without reading ahead, to whatever end', async () => {
+    const [plain, ahead] = [watched(false), watched(true)]
+    for (const { ids, generated } of prompts)
+      for (const options of [
+        { maxNewTokens: 24 },
+        { ends: [generated[9]!] },
+        { maxNewTokens: 1 },
+        { maxNewTokens: 2 },
+      ]) {
+        const texts = await Promise.all([plain, ahead].map(one => one.session.continue(ids, options)()))
+        const [one, other] = texts.map(right)
+        expect(other).toEqual(one)
+        expect(one!.generated).toEqual(generated.slice(0, one!.generated.length))
+      }
+    // one that is read in two pieces
+    const long = [...ids, ...generated, ...ids, ...generated]
+    const texts = await Promise.all([plain, ahead].map(one => one.session.continue(long, { maxNewTokens: 8 })()))
+    expect(right(texts[1]!)).toEqual(right(texts[0]!))
+    expect([plain.seen.most, ahead.seen.most]).toEqual([1, 2])
+    for (const { session } of [plain, ahead]) session.dispose()
+  })
+  it('lets a text go on that is asked for while another was read ahead', async () => {
+    const { session, seen } = watched(true)
+    const [, two] = prompts
+    const asked = { ends: [generated[4]!] }
+    const both = await Promise.all([session.continue(ids, asked)(), session.continue(two!.ids, { maxNewTokens: 24 })()])
+    expect(both.map(right).map(said => said.generated)).toEqual([
+      generated.slice(0, generated.indexOf(generated[4]!) + 1),
+      two!.generated.slice(0, 24),
+    ])
+    expect(seen.underWay).toBe(0)
+    session.dispose()
+  })
+  it('computes the likeliest token where that is asked for alone', async () => {
+    const { session, seen } = watched(true)
+    const long = [...ids, ...generated, ...ids]
+    right(await session.continue([...long, ...long], { maxNewTokens: 2 })())
+    right(await session.continue(ids, { maxNewTokens: 2, sampling: { seed: 1 } })())
+    const layers = Array.from({ length: model.config.layers }, (_, i) => `llm.model.layers.${i}.self_attn`)
+    const memory = layers.flatMap(layer => [`${layer}.k`, `${layer}.v`])
+    const drawn = { only: ['candidates', 'scores'], advance: memory }
+    const likeliest = { only: ['token'] }
+    expect(seen.options).toEqual([{ only: [], advance: memory }, likeliest, likeliest, drawn, drawn])
+    session.dispose()
+  })
+  it('says the same by the references', async () => {
+    const slow = openLlama(model, byReference)
+    expect(right(await slow.continue(ids, { maxNewTokens: 5 })()).generated).toEqual(generated.slice(0, 5))
+    slow.dispose()
   })
 
   it('ends where its memory does', async () => {
@@ -198,11 +269,11 @@ describe('MG-LLaVA', { timeout: 120_000 }, () => {
     expect(other.inputIds).not.toHaveLength(first.inputIds.length)
     const after = device.counters()
     expect(after.pipelines).toBe(before.pipelines)
-    // what is seen, and one number for a token
+    // what is seen, and one number for a token, and for what was read ahead
     const seen = right(await asked.ask(questions[0]!, { maxNewTokens: 0 })())
     expect(seen.generated).toEqual([])
     const [pictures, both] = [device.counters().readBack - after.readBack, after.readBack - before.readBack]
-    expect(both - pictures).toBe(4 * other.generated.length)
+    expect(both - pictures).toBe(4 * (other.generated.length + (other.endedBy === 'limit' ? 0 : 1)))
     asked.dispose()
   })
 })
