@@ -5,7 +5,7 @@
  * the last was answered; nothing is left behind but what `dispose` frees.
  */
 import { platform } from '#platform'
-import { either as E, function as F, taskEither as TE } from 'fp-ts'
+import { either as E, taskEither as TE } from 'fp-ts'
 import type { MemoryPlan, Planner } from '../compile/memory.ts'
 import { storageBytes, writesOf, type BufferPlan, type Lowered, type Pass } from '../compile/pass.ts'
 import { deviceError, feedError, interrupted, type DeviceError, type Door, type SluiceError } from '../errors.ts'
@@ -177,6 +177,21 @@ export const programOf = ({ lowered, device, planner, kernels, pipelines, own, p
     shape,
     data: fromBytes(bytes, countOf(shape), storage, kind),
   })
+  const spareOf = (state: BufferPlan): GPUBuffer => {
+    const usage = GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST
+    const spare = spares.get(state) ?? device.allocate(`${state.label}, copied aside`, own.get(state).size, usage)
+    spares.set(state, spare)
+    return spare
+  }
+  /** States that passes write though they do not advance: since something reads the next value, or another is written beside it. */
+  const writtenAnyway = (
+    needed: ReadonlySet<Pass>,
+    advances: (state: BufferPlan) => boolean,
+  ): readonly (readonly [state: GPUBuffer, spare: GPUBuffer])[] => {
+    const written = [...needed].flatMap(pass => writesOf(pass).map(({ buffer }) => buffer))
+    const staying = new Set(written.filter(b => b.holds.what === 'state' && !advances(b)))
+    return [...staying].map(state => [own.get(state), spareOf(state)])
+  }
   /** What states become. One that becomes another's old value is copied aside first: all advance at the same time. */
   const advance = (encoder: GPUCommandEncoder, plan: MemoryPlan, advances: (state: BufferPlan) => boolean): void => {
     const moves = next.filter(({ state, from }) => state.id !== from.id && advances(state))
@@ -184,9 +199,7 @@ export const programOf = ({ lowered, device, planner, kernels, pipelines, own, p
       const bytes = plan.bytes[planner.positionOf(from)]!
       const place = { buffer: memory.bufferOf(from, plan), offset: plan.offset[planner.positionOf(from)]!, bytes }
       if (from.holds.what !== 'state') return place
-      const usage = GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST
-      const spare = spares.get(from) ?? device.allocate(`${from.label}, copied aside`, bytes, usage)
-      spares.set(from, spare)
+      const spare = spareOf(from)
       encoder.copyBufferToBuffer(place.buffer, place.offset, spare, 0, bytes)
       return { buffer: spare, offset: 0, bytes }
     })
@@ -198,6 +211,7 @@ export const programOf = ({ lowered, device, planner, kernels, pipelines, own, p
 
   // the last run that was handed over is answered, or ends otherwise
   let answered: Promise<void> = Promise.resolve()
+  let underWay = 0
   /** Hands a run over, and lets the next have its turn when the device has no other; what the run gives comes later. */
   const handOver = (feeds: Feeds, { signal, only, advance: advancing, read = only }: RunOptions) =>
     exclusive(async (): Promise<E.Either<SluiceError, Door<Readonly<Record<string, Value>>>>> => {
@@ -227,12 +241,22 @@ export const programOf = ({ lowered, device, planner, kernels, pipelines, own, p
         submitFlops[device.profile.tuning],
       )
       const results = staging.next()
-      const end = (): GPUCommandBuffer => {
+      let held: ReturnType<typeof writtenAnyway> = []
+      const begin = (): void => {
+        writeInputs(started.right)
+        held = needed === undefined ? [] : writtenAnyway(needed, advances)
+        if (held.length === 0) return
+        const encoder = device.gpu.createCommandEncoder()
+        for (const [state, spare] of held) encoder.copyBufferToBuffer(state, 0, spare, 0, state.size)
+        device.submit(encoder.finish())
+      }
+      const ending = (): GPUCommandBuffer => {
         const encoder = device.gpu.createCommandEncoder()
         results.copy(
           encoder,
           chosen.map((o, i) => wanted(o.buffer, countOf(shapes[i]!), plan)),
         )
+        for (const [state, spare] of held) encoder.copyBufferToBuffer(spare, 0, state, 0, state.size)
         advance(encoder, plan, advances)
         return encoder.finish()
       }
@@ -240,14 +264,15 @@ export const programOf = ({ lowered, device, planner, kernels, pipelines, own, p
         if (disposed !== undefined) return E.left(disposed)
         const isLast = k === segments.length - 1
         const submitted = await device.guarded('running', () => {
-          if (k === 0) writeInputs(started.right)
+          if (k === 0) begin()
           // before anything runs, since it makes room for what it copies
-          const ending = isLast ? [end()] : []
-          const groups = handedOver(segment, device.profile.tuning)
+          const last = isLast ? [ending()] : []
+          // a device that has a run before this one need not begin early
+          const groups = underWay > 0 ? [segment] : handedOver(segment, device.profile.tuning)
           groups.forEach((group, g) => {
             const encoder = device.gpu.createCommandEncoder()
             encodeSteps(encoder, group)
-            device.submit(encoder.finish(), ...(g === groups.length - 1 ? ending : []))
+            device.submit(encoder.finish(), ...(g === groups.length - 1 ? last : []))
           })
         })
         if (E.isLeft(submitted)) {
@@ -263,7 +288,11 @@ export const programOf = ({ lowered, device, planner, kernels, pipelines, own, p
         Object.fromEntries(chosen.map((o, i) => [o.name, valueOf(o.buffer, shapes[i]!, bytes[i]!)]))
       const answer = results.bytes('running', signal).then(E.map(valuesOf))
       const before = answered
-      answered = answer.then(F.constVoid, F.constVoid)
+      const end = (): void => {
+        underWay--
+      }
+      underWay++
+      answered = answer.then(end, end)
       await before
       return E.right(() => answer)
     })

@@ -1,10 +1,11 @@
 /** A state that changes in part is written in place: a key-value cache costs a token what the token needs. */
 import { either as E } from 'fp-ts'
 import { expect, it } from 'vitest'
-import { compile, constant, indexInput, input, state, value } from 'sluice'
+import { compile, constant, indexInput, input, openDevice, state, value } from 'sluice'
 import { add, einsum, mul, sum, updateSlice } from 'sluice/ops'
 import { lower } from '../../lib/compile/lower.ts'
 import { profiles } from '../compile/profiles.ts'
+import { opened } from './stored-weights.ts'
 
 const cache = state('cache', [6, 8])
 const rows = input('rows', ['n', 8])
@@ -113,4 +114,35 @@ it('swaps two states that become each other', async () => {
   const held = [await program.right.readState('a')(), await program.right.readState('b')()]
   expect(held.map(v => E.isRight(v) && v.right.data[4])).toEqual([3, 4])
   program.right.dispose()
+})
+
+it.each(['lavapipe', 'gpu'] as const)('stays as it was where others advance, on %s', async tuning => {
+  const other = state('other', [6, 8])
+  const at = indexInput('at', [1])
+  // as keys and values of a token are: on a GPU one pass writes both
+  const changed = updateSlice(0)(other, rows, at)
+  const outputs = { total: sum(0)(add(grown, changed)) }
+  const next = [
+    [cache, grown],
+    [other, changed],
+  ] as const
+  const { passes } = lower(outputs, { profile: profiles[tuning], next })
+  expect(passes.some(p => p.also !== undefined)).toBe(tuning === 'gpu')
+  const device = await opened(openDevice({ profile: { ...(tuning === 'gpu' ? { tuning, imageRows: 0 } : {}) } }))
+  const program = await opened(compile(outputs, { next, device }))
+  const sums = async () =>
+    Promise.all(
+      ['cache', 'other'].map(async name =>
+        [...(await opened(program.readState(name))).data].reduce((a, b) => a + b, 0),
+      ),
+    )
+  const feeds = (n: number) => ({ rows: value([n, 8], new Float32Array(8 * n).fill(1)), at: value([1], [0], 'index') })
+  await opened(program.run(feeds(1)))
+  expect(await sums()).toEqual([8, 8])
+  const { total } = await opened(program.run(feeds(3), { advance: ['other'] }))
+  expect(total!.data[0]).toBe(6)
+  expect(await sums()).toEqual([8, 24])
+  await opened(program.run(feeds(4), { advance: [] }))
+  expect(await sums()).toEqual([8, 24])
+  device.dispose()
 })
