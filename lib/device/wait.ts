@@ -4,7 +4,7 @@
  * turn sleeps a little. A browser has no `setImmediate` and needs none of this.
  */
 
-/** Turns that poll without sleeping, in milliseconds from when something is waited for: short runs are answered at once. */
+/** Turns that poll without sleeping, in milliseconds from when something was last asked for: short runs are answered at once. */
 const eager = 2
 
 const cell = typeof SharedArrayBuffer === 'undefined' ? undefined : new Int32Array(new SharedArrayBuffer(4))
@@ -30,8 +30,9 @@ const napWhileWaiting = (nap: number): void => {
 
 /** The promise itself, awaited without keeping a core busy. `nap` is the longest that its answer may be delayed, in milliseconds. */
 export const patiently = async <A>(promise: Promise<A>, nap: number): Promise<A> => {
-  // one wait often follows another before a turn could see that nobody waited
-  if (open++ === 0) since = performance.now()
+  // also where something else is waited for: runs may follow one another without a moment between them
+  since = performance.now()
+  open++
   napWhileWaiting(nap)
   try {
     return await promise

@@ -15,6 +15,17 @@ it('answers what takes a moment at once, however long it has waited for others j
   expect(performance.now() - since).toBeLessThan(10 * nap)
 })
 
+it('answers what takes a moment at once while something else takes long', async () => {
+  const nap = 100
+  let answer = (): void => {}
+  const long = patiently(new Promise<void>(resolve => (answer = resolve)), nap)
+  const since = performance.now()
+  for (let wait = 0; wait < 30; wait++) await patiently(soon(5), nap)
+  expect(performance.now() - since).toBeLessThan(10 * nap)
+  answer()
+  await long
+})
+
 it('sleeps while something takes long', async () => {
   let turns = 0
   let open = true
