@@ -180,7 +180,7 @@ export const lower = (outputs: Outputs, options: LowerOptions): Lowered => {
   return {
     buffers: [...buffers.values()],
     prepare: all.slice(0, prepare.length),
-    passes: sideBySide(all.slice(prepare.length), profile),
+    passes: sideBySide(all.slice(prepare.length), planned.slice(0, tensors.length), profile),
     outputs: names.map((name, k) => ({ name, tensor: tensors[k] as AnyTensor, buffer: planned[k] as BufferPlan })),
     next: next.map((_, k) => ({ state: states[k] as BufferPlan, from: planned[tensors.length + k] as BufferPlan })),
   }

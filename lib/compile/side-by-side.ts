@@ -4,7 +4,7 @@
  * every layer. Such passes, where none waits for another, become one pass of several parts (together.ts). Like sharing (share.ts) it is done on the finished text, so that no form or schedule knows of it.
  */
 import { size, type Dim } from '../shape/index.ts'
-import { writesOf, type DeviceProfile, type Operand, type Pass } from './pass.ts'
+import { writesOf, type BufferPlan, type DeviceProfile, type Operand, type Pass } from './pass.ts'
 import { boundOf, goTogether, textOf, together, type Text } from './together.ts'
 
 /** Passes of at most so many workgroups that move at least so many bytes: below, compiling the parts together outlasts them. */
@@ -112,8 +112,27 @@ const textsOf = (passes: readonly Pass[], which: (pass: Pass) => boolean): Reado
     }),
   )
 
+/** By pass, the outputs that it is needed for, as a text. */
+const neededFor = (passes: readonly Pass[], outputs: readonly BufferPlan[]): ReadonlyMap<Pass, string> => {
+  const asking = new Map<BufferPlan, ReadonlySet<number>>()
+  const ask = (buffer: BufferPlan, by: Iterable<number>): void => {
+    asking.set(buffer, new Set([...(asking.get(buffer) ?? []), ...by]))
+  }
+  for (const output of outputs) ask(output, [output.id])
+  const needs = passes.toReversed().map((pass): [Pass, string] => {
+    const by = new Set(writesOf(pass).flatMap(({ buffer }) => [...(asking.get(buffer) ?? [])]))
+    for (const { buffer } of pass.reads) ask(buffer, by)
+    return [pass, [...by].toSorted((a, b) => a - b).join()]
+  })
+  return new Map(needs)
+}
+
 /** The passes in an order that computes the same, with those that leave a device idle side by side. */
-export const sideBySide = (passes: readonly Pass[], profile: DeviceProfile): readonly Pass[] => {
+export const sideBySide = (
+  passes: readonly Pass[],
+  outputs: readonly BufferPlan[],
+  profile: DeviceProfile,
+): readonly Pass[] => {
   const { maxStorageBuffers } = profile
   const one = (group: readonly Pass[], texts: ReadonlyMap<Pass, Text>): Pass =>
     group.length === 1
@@ -129,9 +148,16 @@ export const sideBySide = (passes: readonly Pass[], profile: DeviceProfile): rea
     maxStorageBuffers,
     (other, group, between) => between.length === group.length || isSmallBeside(other),
   ).map(group => one(group, idle))
-  // a short one waits for a later one, so that what was joined above comes before it
+  // a short one waits for a later one, so that what was joined above comes before it; a run that asks for one asks for both
   const short = textsOf(busier, pass => isShort(pass, profile))
-  return grouped(busier.toReversed(), short, maxStorageBuffers, (_, __, between) => between.length <= reach)
+  if (short.size === 0) return busier
+  const needed = neededFor(busier, outputs)
+  return grouped(
+    busier.toReversed(),
+    short,
+    maxStorageBuffers,
+    (other, [first], between) => between.length <= reach && needed.get(other) === needed.get(first!),
+  )
     .map(group => one(group.toReversed(), short))
     .toReversed()
 }

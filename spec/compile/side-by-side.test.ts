@@ -2,7 +2,7 @@
 import { either as E } from 'fp-ts'
 import { describe, expect, it } from 'vitest'
 import { compile, evaluate, input, lower, pipe, state, value, type Loose, type Outputs } from 'sluice'
-import { add, argsort, exp, layerNormalize, max, mul, rearrange, sum, topKIndices } from 'sluice/ops'
+import { add, argsort, einsum, exp, layerNormalize, max, mul, rearrange, sin, sum, topKIndices } from 'sluice/ops'
 import { differs, limits } from '../tolerances.ts'
 import { profiles, refused } from './profiles.ts'
 
@@ -80,5 +80,22 @@ describe('passes side by side', () => {
     for (const [name, value] of Object.entries(wanted.right))
       expect(differs(got.right[name]!, value, limits('accumulate', value)), name).toBeUndefined()
     expect(alone.right['b']?.data).toEqual(got.right['b']?.data)
+  })
+})
+
+describe('short passes of a token on a GPU', () => {
+  const x = input('x', ['n', 64])
+  const gpu = (outputs: Outputs): readonly string[] =>
+    lower(outputs, { profile: profiles.gpu }).passes.map(p => p.label)
+  const meet = einsum('n d, m d -> n m')
+  it('lie beside each other, but not beside one whose lanes share memory', async () => {
+    expect(gpu({ y: meet(exp(x), sin(x)) })).toEqual(['exp, sin', 'einsum'])
+    const wide = input('wide', ['n', 64, 64])
+    const outputs = { y: meet(exp(x), sin(sum(2)(wide))) }
+    expect(gpu(outputs)).toEqual(['exp', 'sum + sin', 'einsum'])
+    expect(await refused(lower(outputs, { profile: profiles.gpu }))).toEqual([])
+  })
+  it('do not where a run may ask for one alone', () => {
+    expect(gpu({ exp: exp(x), sin: sin(x) })).toEqual(['exp', 'sin'])
   })
 })
