@@ -7,10 +7,11 @@
 import { platform } from '#platform'
 import { either as E, taskEither as TE } from 'fp-ts'
 import type { MemoryPlan, Planner } from '../compile/memory.ts'
-import { storageBytes, writesOf, type BufferPlan, type Lowered, type Pass } from '../compile/pass.ts'
+import { storageBytes, type BufferPlan, type Lowered } from '../compile/pass.ts'
 import { deviceError, feedError, interrupted, type DeviceError, type Door, type SluiceError } from '../errors.ts'
 import { countOf, topological, type Feeds, type Node, type Source, type Value } from '../graph/index.ts'
-import { bind, type Bindings, type Bound } from '../interpret/bind.ts'
+import { bind, keeps, type Bindings, type Bound } from '../interpret/bind.ts'
+import { asking, type Asked, type RunOptions } from './asked.ts'
 import { deviceOf, type Device } from './device.ts'
 import { fill } from './fill.ts'
 import { fromBytes, toBytes } from './numbers.ts'
@@ -18,19 +19,9 @@ import type { Kernel, Pipeline } from './pipelines.ts'
 import { timePasses, type Profile, type ProfileOptions } from './profile.ts'
 import { readBack, type Wanted } from './read-back.ts'
 import { runMemory, type OwnMemory, type Ready } from './residence.ts'
-import { encodeSteps, handedOver, segmentsOf, stepsFor } from './steps.ts'
+import { encodeSteps, handedOver } from './steps.ts'
 import { writeBytes, type Upload, type WeightSource } from './upload.ts'
 import { warm, type Warming } from './warm.ts'
-
-export interface RunOptions {
-  readonly signal?: AbortSignal
-  /** names of the outputs to compute; all unless said */
-  readonly only?: readonly string[]
-  /** names of the states that advance; all unless said. The others stay what they are. */
-  readonly advance?: readonly string[]
-  /** names of the outputs to read back; those that are computed unless said. The run ends when the device is done. */
-  readonly read?: readonly string[]
-}
 
 /**
  * Calls that overlap take turns, in their order. A run gives up its turn when all of it is handed over and the one before was answered: the
@@ -73,11 +64,8 @@ const submitFlops: Readonly<Record<Device['profile']['tuning'], number>> = {
 const lanes = (): number => Math.min(4, platform.cores())
 const helper: Door<Device> = TE.flatMap(deviceOf)(platform.findAdapter)
 
-/** Does it stay between runs? */
-export const isOwn = ({ holds }: BufferPlan): boolean => holds.what !== 'input' && holds.what !== 'work'
-
-/** What `bind` has to see of the graph: the inputs, and every different shape with names once. */
-const nodesToBind = ({ outputs, buffers }: Lowered): readonly Node[] => {
+/** What `bind` has to see of the graph: the inputs, and for sizes that are new every different shape with names once. */
+const nodesToBind = ({ outputs, buffers }: Lowered): Readonly<Record<'inputs' | 'shapes', readonly Node[]>> => {
   const shapes = new Map<string, Node>()
   const inputs = new Map<string, Node>()
   const sources = buffers.flatMap(({ holds }) => (holds.what === 'input' ? [holds.source] : []))
@@ -85,26 +73,11 @@ const nodesToBind = ({ outputs, buffers }: Lowered): readonly Node[] => {
     if (node.role === 'input') inputs.set(node.name, node)
     else if (node.shape.some(d => typeof d === 'string')) shapes.set(node.shape.join(), node)
   }
-  return [...inputs.values(), ...shapes.values()]
+  return { inputs: [...inputs.values()], shapes: [...shapes.values()] }
 }
 
-/** The passes that some outputs, and the states that advance, depend on. */
-const neededFor = (
-  { passes, next, buffers }: Lowered,
-  outputs: readonly BufferPlan[],
-  advances: (state: BufferPlan) => boolean,
-): ReadonlySet<Pass> => {
-  const from = next.filter(n => advances(n.state)).map(n => n.from)
-  const own = buffers.filter(b => isOwn(b) && (b.holds.what !== 'state' || advances(b)))
-  const wanted = new Set([...outputs, ...from, ...own].map(b => b.id))
-  const needed = new Set<Pass>()
-  for (const pass of [...passes].reverse()) {
-    if (!writesOf(pass).some(w => wanted.has(w.buffer.id))) continue
-    needed.add(pass)
-    for (const { buffer } of pass.reads) wanted.add(buffer.id)
-  }
-  return needed
-}
+const copyWhole = (encoder: GPUCommandEncoder, from: GPUBuffer, to: GPUBuffer): void =>
+  encoder.copyBufferToBuffer(from, 0, to, 0, from.size)
 
 /** Runs tasks one after another, in the order of the calls; `refusal` is asked before each. */
 const oneAtATime = (
@@ -135,13 +108,14 @@ export interface Parts {
 }
 
 export const programOf = ({ lowered, device, planner, kernels, pipelines, own, place, upload }: Parts): Program => {
-  const { buffers, passes, outputs, next } = lowered
+  const { buffers, passes } = lowered
   const memory = runMemory(device, planner, passes, pipelines, own)
   const staging = readBack(device)
   const spares = new Map<BufferPlan, GPUBuffer>()
   let disposed: DeviceError | undefined
   const exclusive = oneAtATime(() => disposed ?? device.lost())
   const toBind = nodesToBind(lowered)
+  const ask = asking(lowered, submitFlops[device.profile.tuning])
   const inputs = buffers.flatMap(b => (b.holds.what === 'input' ? [{ buffer: b, name: b.holds.source.name }] : []))
   const states = new Map(
     buffers.flatMap(b =>
@@ -155,9 +129,12 @@ export const programOf = ({ lowered, device, planner, kernels, pipelines, own, p
     readonly ready: Ready
   }
   const start = async (feeds: Feeds): Promise<E.Either<SluiceError, Started>> => {
-    const bound = bind(toBind, feeds)
+    const bound = bind(toBind.inputs, feeds)
     if (E.isLeft(bound)) return bound
-    const ready = await memory.readyFor(bound.right.sizes)
+    const { sizes } = bound.right
+    const kept = memory.isReadyFor(sizes) ? E.right(undefined) : keeps(toBind.shapes, sizes)
+    if (E.isLeft(kept)) return kept
+    const ready = await memory.readyFor(sizes)
     return E.isLeft(ready) ? ready : E.right({ bound: bound.right, ready: ready.right })
   }
   const writeInputs = ({ bound, ready: { plan } }: Started): void => {
@@ -183,18 +160,8 @@ export const programOf = ({ lowered, device, planner, kernels, pipelines, own, p
     spares.set(state, spare)
     return spare
   }
-  /** States that passes write though they do not advance: since something reads the next value, or another is written beside it. */
-  const writtenAnyway = (
-    needed: ReadonlySet<Pass>,
-    advances: (state: BufferPlan) => boolean,
-  ): readonly (readonly [state: GPUBuffer, spare: GPUBuffer])[] => {
-    const written = [...needed].flatMap(pass => writesOf(pass).map(({ buffer }) => buffer))
-    const staying = new Set(written.filter(b => b.holds.what === 'state' && !advances(b)))
-    return [...staying].map(state => [own.get(state), spareOf(state)])
-  }
   /** What states become. One that becomes another's old value is copied aside first: all advance at the same time. */
-  const advance = (encoder: GPUCommandEncoder, plan: MemoryPlan, advances: (state: BufferPlan) => boolean): void => {
-    const moves = next.filter(({ state, from }) => state.id !== from.id && advances(state))
+  const advance = (encoder: GPUCommandEncoder, plan: MemoryPlan, moves: Asked['moves']): void => {
     const sources = moves.map(({ from }) => {
       const bytes = plan.bytes[planner.positionOf(from)]!
       const place = { buffer: memory.bufferOf(from, plan), offset: plan.offset[planner.positionOf(from)]!, bytes }
@@ -213,67 +180,46 @@ export const programOf = ({ lowered, device, planner, kernels, pipelines, own, p
   let answered: Promise<void> = Promise.resolve()
   let underWay = 0
   /** Hands a run over, and lets the next have its turn when the device has no other; what the run gives comes later. */
-  const handOver = (feeds: Feeds, { signal, only, advance: advancing, read = only }: RunOptions) =>
+  const handOver = (feeds: Feeds, { signal, ...choice }: RunOptions) =>
     exclusive(async (): Promise<E.Either<SluiceError, Door<Readonly<Record<string, Value>>>>> => {
       if (signal?.aborted === true) return E.left(interrupted('running'))
-      const advances = ({ label }: BufferPlan): boolean => advancing === undefined || advancing.includes(label)
-      const unknown = [...(only ?? []), ...(read ?? [])].find(name => !outputs.some(o => o.name === name))
-      if (unknown !== undefined) {
-        const names = outputs.map(o => `'${o.name}'`).join(', ')
-        return E.left(feedError(unknown, `'${unknown}' is not an output of this program; its outputs are ${names}`))
-      }
       const started = await start(feeds)
       if (E.isLeft(started)) return started
       const { plan, steps } = started.right.ready
-      const computed = outputs.filter(({ name }) => only === undefined || only.includes(name) || read?.includes(name))
-      const chosen = outputs.filter(({ name }) => read === undefined || read.includes(name))
-      const needed =
-        only === undefined && advancing === undefined
-          ? undefined
-          : neededFor(
-              lowered,
-              computed.map(o => o.buffer),
-              advances,
-            )
+      const asked = ask(steps, choice)
+      if (E.isLeft(asked)) return asked
+      const { outputs: chosen, segments, moves, staying } = asked.right
       const shapes = chosen.map(o => o.tensor.shape.map(d => planner.valueOf(d, plan)))
-      const segments = segmentsOf(
-        needed === undefined ? steps : stepsFor(steps, needed),
-        submitFlops[device.profile.tuning],
-      )
       const results = staging.next()
-      let held: ReturnType<typeof writtenAnyway> = []
-      const begin = (): void => {
-        writeInputs(started.right)
-        held = needed === undefined ? [] : writtenAnyway(needed, advances)
-        if (held.length === 0) return
-        const encoder = device.gpu.createCommandEncoder()
-        for (const [state, spare] of held) encoder.copyBufferToBuffer(state, 0, spare, 0, state.size)
-        device.submit(encoder.finish())
+      const makeRoom = (): void => {
+        results.makeRoom(chosen.map((o, i) => wanted(o.buffer, countOf(shapes[i]!), plan)))
+        for (const buffer of [...staying, ...moves.map(({ from }) => from)])
+          if (buffer.holds.what === 'state') spareOf(buffer)
       }
-      const ending = (): GPUCommandBuffer => {
-        const encoder = device.gpu.createCommandEncoder()
-        results.copy(
-          encoder,
-          chosen.map((o, i) => wanted(o.buffer, countOf(shapes[i]!), plan)),
-        )
-        for (const [state, spare] of held) encoder.copyBufferToBuffer(spare, 0, state, 0, state.size)
-        advance(encoder, plan, advances)
-        return encoder.finish()
+      const begin = (encoder: GPUCommandEncoder): void => {
+        writeInputs(started.right)
+        for (const state of staying) copyWhole(encoder, own.get(state), spareOf(state))
+      }
+      const end = (encoder: GPUCommandEncoder): void => {
+        results.copy(encoder)
+        for (const state of staying) copyWhole(encoder, spareOf(state), own.get(state))
+        advance(encoder, plan, moves)
       }
       for (const [k, segment] of segments.entries()) {
         if (disposed !== undefined) return E.left(disposed)
         const isLast = k === segments.length - 1
         const submitted = await device.guarded('running', () => {
-          if (k === 0) begin()
-          // before anything runs, since it makes room for what it copies
-          const last = isLast ? [ending()] : []
           // a device that has a run before this one need not begin early
           const groups = underWay > 0 ? [segment] : handedOver(segment, device.profile.tuning)
-          groups.forEach((group, g) => {
+          // before anything runs, since there may be none
+          if (k === 0) makeRoom()
+          for (const [g, group] of groups.entries()) {
             const encoder = device.gpu.createCommandEncoder()
+            if (k === 0 && g === 0) begin(encoder)
             encodeSteps(encoder, group)
-            device.submit(encoder.finish(), ...(g === groups.length - 1 ? last : []))
-          })
+            if (isLast && g === groups.length - 1) end(encoder)
+            device.submit(encoder.finish())
+          }
         })
         if (E.isLeft(submitted)) {
           results.drop()
@@ -288,11 +234,11 @@ export const programOf = ({ lowered, device, planner, kernels, pipelines, own, p
         Object.fromEntries(chosen.map((o, i) => [o.name, valueOf(o.buffer, shapes[i]!, bytes[i]!)]))
       const answer = results.bytes('running', signal).then(E.map(valuesOf))
       const before = answered
-      const end = (): void => {
+      const done = (): void => {
         underWay--
       }
       underWay++
-      answered = answer.then(end, end)
+      answered = answer.then(done, done)
       await before
       return E.right(() => answer)
     })
@@ -322,7 +268,8 @@ export const programOf = ({ lowered, device, planner, kernels, pipelines, own, p
       const results = staging.next()
       const submitted = await device.guarded(`reading '${name}'`, () => {
         const encoder = device.gpu.createCommandEncoder()
-        results.copy(encoder, [{ buffer: own.get(buffer), offset: 0, bytes }])
+        results.makeRoom([{ buffer: own.get(buffer), offset: 0, bytes }])
+        results.copy(encoder)
         device.submit(encoder.finish())
       })
       if (E.isLeft(submitted)) results.drop()

@@ -15,8 +15,10 @@ export interface Wanted {
 }
 /** The results of one run. */
 export interface Results {
-  /** Encodes the copies and makes room for them; call it within `guarded`. */
-  readonly copy: (encoder: GPUCommandEncoder, wanted: readonly Wanted[]) => void
+  /** Says what is wanted, and makes room for it; call it within `guarded`. */
+  readonly makeRoom: (wanted: readonly Wanted[]) => void
+  /** Encodes the copies. */
+  readonly copy: (encoder: GPUCommandEncoder) => void
   /** After the submit: the bytes of each, copied. */
   readonly bytes: (what: string, signal?: AbortSignal) => Promise<E.Either<SluiceError, readonly ArrayBuffer[]>>
   /** After a submit that failed: nothing comes. */
@@ -45,22 +47,24 @@ export const readBack = (device: Device): ReadBack => {
   }
   const next = (): Results => {
     let staging: GPUBuffer | undefined
-    let lengths: readonly number[] = []
-    const total = (): number => lengths.reduce((a, b) => a + b, 0)
+    let all: readonly Wanted[] = []
+    const total = (): number => all.reduce((sum, { bytes }) => sum + bytes, 0)
     const split = (range: ArrayBuffer): readonly ArrayBuffer[] => {
       let at = 0
-      return lengths.map(length => range.slice(at, (at += length)))
+      return all.map(({ bytes }) => range.slice(at, (at += bytes)))
     }
     const drop = (): void => {
       if (staging !== undefined && busy.delete(staging)) device.free(staging)
     }
     return {
-      copy: (encoder, wanted) => {
-        lengths = wanted.map(w => w.bytes)
-        if (total() === 0) return
-        staging = roomFor(total())
+      makeRoom: wanted => {
+        all = wanted
+        if (total() > 0) staging = roomFor(total())
+      },
+      copy: encoder => {
+        if (staging === undefined) return
         let at = 0
-        for (const { buffer, offset, bytes } of wanted) {
+        for (const { buffer, offset, bytes } of all) {
           if (bytes > 0) encoder.copyBufferToBuffer(buffer, offset, staging, at, bytes)
           at += bytes
         }

@@ -34,6 +34,8 @@ export interface Ready {
   readonly generation: number
 }
 export interface RunMemory {
+  /** was a run with these sizes made ready before, and is it still? */
+  readonly isReadyFor: (sizes: Bindings) => boolean
   readonly readyFor: (sizes: Bindings) => Promise<E.Either<SluiceError, Ready>>
   /** the buffer that holds a planned one, or shares its memory with it */
   readonly bufferOf: (buffer: BufferPlan, plan: MemoryPlan) => GPUBuffer
@@ -144,8 +146,10 @@ export const runMemory = (
     images = []
     generation++
   }
+  const keyOf = (sizes: Bindings): string => planner.names.map(name => sizes[name]).join()
+  const isReadyFor = (sizes: Bindings): boolean => ready.get(keyOf(sizes))?.generation === generation
   const readyFor = async (sizes: Bindings): Promise<E.Either<SluiceError, Ready>> => {
-    const key = planner.names.map(name => sizes[name]).join()
+    const key = keyOf(sizes)
     const known = ready.get(key)
     if (known?.generation === generation) {
       ready.delete(key)
@@ -176,5 +180,5 @@ export const runMemory = (
     for (const old of [...ready.keys()].slice(0, -mostReady)) forget(old)
     return made
   }
-  return { readyFor, bufferOf, dispose }
+  return { isReadyFor, readyFor, bufferOf, dispose }
 }

@@ -135,7 +135,7 @@ export const encodeSteps = (encoder: GPUCommandEncoder, steps: readonly Step[]):
     pass ??= encoder.beginComputePass()
     if (step.pipeline !== current) pass.setPipeline((current = step.pipeline))
     pass.setBindGroup(0, step.group)
-    pass.dispatchWorkgroups(...step.grid)
+    pass.dispatchWorkgroups(step.grid[0], step.grid[1], step.grid[2])
   }
   pass?.end()
 }

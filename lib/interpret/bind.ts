@@ -62,11 +62,15 @@ export const bind = (nodes: readonly Node[], feeds: Feeds): E.Either<SluiceError
     }
     values.set(node.name, value)
   }
+  return E.map(() => ({ sizes, values }))(keeps(nodes, sizes))
+}
+/** Do these sizes keep what the shapes of some nodes ask of them? Error `shape` with the first that they do not. */
+export const keeps = (nodes: readonly Node[], sizes: Bindings): E.Either<GraphError, void> => {
   for (const node of nodes) {
     const shape = boundShape(node.shape, sizes)
     if (E.isLeft(shape)) return shape
   }
-  return E.right({ sizes, values })
+  return E.right(undefined)
 }
 
 const isValue = (f: Feed): f is Value => typeof f === 'object' && 'shape' in f

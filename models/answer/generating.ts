@@ -59,7 +59,7 @@ export const generate =
         if (ahead !== undefined && signal?.aborted === true) return E.left(interrupted('the answer'))
         const reading = ahead ?? reader.read(unread, position, only, signal)()
         position += lengthOf(unread)
-        // a text may be read in pieces, so what comes first is waited for
+        // never while a text is read, which may be in several pieces
         const goesOn = generated.length > 0 && generated.length + 1 < maxNewTokens && position < reader.capacity
         ahead = readsAhead && goesOn ? reader.read(plain(saidLast), position, only, signal)() : undefined
         const values: E.Either<SluiceError, Values> = await reading

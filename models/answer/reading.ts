@@ -85,7 +85,9 @@ const nextToken = (llm: LlamaConfig, capacity: number): Outputs => {
   const positions = add(iota(sequence.shape[0]), position)
   const logits = readLast({ llm }, remembering(capacity, position))(sequence, positions)
   const { token, ...others } = choices(logits)
-  return { logits, token: named(said)(loosely(updateSlice)(0)(last, token!, constantIndex(0, [1]))), ...others }
+  // put into its place, since that there is one is known of `last` alone: to its shape it is a slice of a text of any length
+  const saying = loosely(updateSlice)(0)(last, token!, constantIndex(0, [1]))
+  return { logits, token: named(said)(saying), ...others }
 }
 
 export interface Reader {
