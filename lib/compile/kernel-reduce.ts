@@ -75,7 +75,8 @@ export const reduceKernel = (context: KernelContext, anchor: Applied, form: Redu
     profile.tuning === 'gpu'
       ? { lanes: teamFor(profile, long, 64), meet: 'memory' }
       : { lanes: Math.min(8, profile.subgroup[0] || 8), meet: shuffles ? 'shuffle' : 'memory' }
-  if (searches) return print(context, anchor, form, team, false)
+  // a GPU asks for four numbers at a time, a driver in software compiles every comparison of them
+  if (searches && profile.tuning !== 'gpu') return print(context, anchor, form, team, false)
   const four = typeof columns === 'number' && columns % 4 === 0 ? print(context, anchor, form, team, true) : undefined
   if (four !== undefined && four.vectors !== 'none') return four
   // the columns do not lie side by side; do the rows? then one lane folds one row, or a team some of them
@@ -139,9 +140,9 @@ const print = (context: KernelContext, anchor: Applied, form: Reduce, team: Team
       const block = new Block(module, { axis: axes, folded: foldedText, ...(four ? { four: 'column' } : {}) })
       const [value] = block.print(pass.value(load, rowIndex, columnIndex, folded))
       if (isSearch(pass.monoid)) {
-        lines.push(
-          ...search(module, pass.name, pass.monoid as 'argmax' | 'argmin', loop, block.lines, value as Text, team),
-        )
+        const text = four ? widen(value as Text).text : (value as Text).text
+        const values = { lines: block.lines, text, four }
+        lines.push(...search(module, pass.name, pass.monoid as 'argmax' | 'argmin', loop, values, team))
         continue
       }
       const monoid = pass.monoid as 'sum' | 'max' | 'min'
@@ -266,21 +267,21 @@ const search = (
   name: string,
   monoid: 'argmax' | 'argmin',
   loop: (lines: readonly string[]) => string,
-  before: readonly string[],
-  value: Text,
+  values: { readonly lines: readonly string[]; readonly text: string; readonly four: boolean },
   team: Team,
 ): readonly string[] => {
   const wins = module.helper({ helper: `${monoid}_wins`, code: searchHelper(monoid) }, 'f32')
   const best = `${name}_best`
   const initial = monoid === 'argmax' ? start.max : start.min
+  const look = (v: string, column: string): string =>
+    `if (${name} == ${unset} || ${wins}(${v}, ${column}, ${best}, ${name})) { ${best} = ${v}; ${name} = ${column}; }`
+  const looks = values.four
+    ? ['x', 'y', 'z', 'w'].map((c, d) => look(`v.${c}`, d === 0 ? 'column' : `column + ${d}`))
+    : [look('v', 'column')]
   const lines = [
     `var ${best} = ${initial};`,
     `var ${name} = ${unset};`,
-    loop([
-      ...before,
-      `let v = ${value.text};`,
-      `if (${name} == ${unset} || ${wins}(v, column, ${best}, ${name})) { ${best} = v; ${name} = column; }`,
-    ]),
+    loop([...values.lines, `let v = ${values.text};`, ...looks]),
   ]
   if (team.meet === 'alone') return lines
   const take = (v: string, at: string): string =>

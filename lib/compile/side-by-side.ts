@@ -46,7 +46,7 @@ const isShort = (pass: Pass, { tuning }: DeviceProfile): boolean =>
   tuning === 'gpu' &&
   pass.when === undefined &&
   pass.also === undefined &&
-  pass.sizes.length > 0 &&
+  (pass.sizes.length > 0 || Number(pass.bytes) < 1024) &&
   pass.grid[1] === 1 &&
   pass.grid[2] === 1 &&
   (pass.write.buffer.holds.what !== 'state' || pass.changes === true) &&
