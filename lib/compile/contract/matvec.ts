@@ -32,9 +32,11 @@ const lanesFor = (problem: Problem): number => {
   const isPlain = codecs[problem.context.weights].zero === undefined
   const most = isPlain && mostLanes(problem) >= 2048 ? 1024 : 512
   const wanted = Math.max(128, Math.min(most, busy / workgroups))
-  const { maxInvocations } = problem.context.profile
-  return 2 ** Math.floor(Math.log2(Math.min(wanted, maxInvocations, mostLanes(problem))))
+  return atMost(Math.min(wanted, mostLanes(problem)), problem)
 }
+/** So many lanes or the next lower power of two, and what a workgroup may have. */
+const atMost = (lanes: number, { context: { profile } }: Problem, products = 1): number =>
+  2 ** Math.floor(Math.log2(Math.min(lanes, profile.maxInvocations / products)))
 /** Lanes that have a block each. */
 const mostLanes = ({ context: { weights }, k }: Problem): number =>
   blockLanes * Math.ceil(Number(k) / codecs[weights].group)
@@ -60,7 +62,7 @@ export const matvec = (problem: Problem, given?: number): KernelSource => {
   const beside = gpu ? besideOwn(problem) : undefined
   const other = beside === undefined ? undefined : blocksOf(beside.problem, context.weights)
   const products = beside === undefined ? 1 : 2
-  const parts = gpu ? Math.min(given ?? lanesFor(problem), profile.maxInvocations / products) / blockLanes : 1
+  const parts = gpu ? atMost(given ?? lanesFor(problem), problem, products) / blockLanes : 1
   /** lanes that share the k's of a product */
   const sharing = blockLanes * parts
   const lanes = products * sharing
@@ -94,10 +96,8 @@ export const matvec = (problem: Problem, given?: number): KernelSource => {
       const factor = rows && new Block(module, { axis: name => name, folded: () => row }).print(rows.factor)[0]!.text
       const head = [
         ...(codec.code === undefined ? [] : [`${codec.code}\n`]),
-        ...(lanes === blockLanes && factor === undefined
-          ? []
-          : [`var<workgroup> part_sums: array<vec4f, ${lanes}>;\n`]),
-        ...(factor === undefined ? [] : [`var<workgroup> part_rows: array<f32, ${lanes}>;\n`]),
+        ...(lanes === blockLanes ? [] : [`var<workgroup> part_sums: array<vec4f, ${lanes}>;\n`]),
+        ...(lanes === blockLanes || rows === undefined ? [] : [`var<workgroup> part_rows: array<f32, ${lanes}>;\n`]),
       ]
       const body = `${head.join('')}
 @compute @workgroup_size(${lanes})
@@ -137,28 +137,17 @@ interface Ground {
   /** what it sums up of a besides */
   readonly summand: Expr | undefined
 }
-/** An expression at k, four numbers, which are 0 beyond the last k. */
-const fourAt = (
-  { problem, module, blocks }: Ground,
-  x: Expr,
-): { readonly lines: readonly string[]; readonly text: string } => {
+/** a at k, four numbers, and what is summed up besides; what lies beyond the last k is 0. */
+const fourOfA = (ground: Ground): { readonly lines: readonly string[]; readonly text: string } => {
+  const { problem, module, summand } = ground
   const block = new Block(module, { axis: a => (a === 'm' ? 'm0' : a), four: 'k' }, 'a_')
-  const [quad] = block.print(x) as [Text]
-  const text = widen(quad).text
-  const whole = Number(problem.k) === blocks.deep
-  return { lines: block.lines, text: whole ? text : `select(vec4f(0.0), ${text}, k < ${problem.k})` }
-}
-const fourOfA = (ground: Ground): ReturnType<typeof fourAt> => fourAt(ground, ground.problem.a)
-/** Of a block, what is summed up of a row besides: a lane of an eight takes its own k's. */
-const summedOfRow = (ground: Ground): readonly string[] => {
-  const { summand, blocks } = ground
-  if (summand === undefined) return []
-  const { group } = blocks.codec
-  return range(group / 32).flatMap(half => {
-    const { lines, text } = fourAt(ground, summand)
-    const k = `let k = g * ${group} + ${half === 0 ? '' : `${32 * half} + `}lane * 4;`
-    return ['{', indent([k, ...lines, `row_part += ${text};`]), '}']
-  })
+  const [quad, more] = block.print(problem.a, ...(summand === undefined ? [] : [summand])) as [Text, ...Text[]]
+  const whole = Number(problem.k) === ground.blocks.deep
+  const inside = (x: Text): string => (whole ? widen(x).text : `select(vec4f(0.0), ${widen(x).text}, k < ${problem.k})`)
+  return {
+    lines: [...block.lines, ...(more === undefined ? [] : [`row_part += ${inside(more)};`])],
+    text: inside(quad),
+  }
 }
 const dots = (unit: (j: number) => string, x: string): string =>
   `vec4f(${[0, 1, 2, 3].map(j => `dot(${unit(j)}, ${x})`).join(', ')})`
@@ -301,7 +290,6 @@ const streamed = (ground: Ground): readonly string[] => {
   return [
     ...(scaled ? [`let scales = ${units(`at + ${unitsOf(codec) - blockLanes}`)};`, 'var total = vec4f(0.0);'] : []),
     ...sums,
-    ...summedOfRow(ground),
     ...chunks.flatMap(c => [
       ...(c % together === 0 ? chunks.slice(c, c + together).flatMap(load) : []),
       ...range(per / 4).flatMap(q => quad(c, q)),
@@ -313,7 +301,7 @@ const streamed = (ground: Ground): readonly string[] => {
 
 /**
  * The sums of lanes that share columns, added in one order; the first eight lanes have the result and store it. Of two products, the
- * lanes of each add up their own. Where the row has a factor, what it is made of is added up beside them, over the eight as well.
+ * lanes of each add up their own. Where the row has a factor, what it is made of is added up beside them.
  */
 const addedUp = ({
   sharing,
@@ -324,29 +312,24 @@ const addedUp = ({
   readonly products: number
   readonly factor: string | undefined
 }): readonly string[] => {
-  const meet = sharing * products > blockLanes || factor !== undefined
   /** a line for the sums, and where the row has a factor one for what that is made of */
   const both = (sums: string, rows: string): readonly string[] => (factor === undefined ? [sums] : [sums, rows])
+  const ofRow = total4('row_part')
   const added = both('part_sums[local] += part_sums[local + half];', 'part_rows[local] += part_rows[local + half];')
   const met = [
-    ...both('part_sums[local] = sum;', `part_rows[local] = ${total4('row_part')};`),
+    ...both('part_sums[local] = sum;', `part_rows[local] = ${ofRow};`),
     `for (var half = ${sharing / 2}u; half >= ${blockLanes}u; half /= 2u) {`,
     '  workgroupBarrier();',
     `  if (local${products === 1 ? '' : ` % ${sharing}u`} < half) { ${added.join(' ')} }`,
     '}',
-    ...(products === 1 && factor === undefined ? [] : ['workgroupBarrier();']),
+    ...(products === 1 ? [] : ['workgroupBarrier();']),
     `if (local >= ${blockLanes}u) { return; }`,
-    'sum = part_sums[local];',
+    ...both('sum = part_sums[local];', 'let row = part_rows[local];'),
   ]
-  const scaled =
-    factor === undefined
-      ? []
-      : [
-          'var row = 0.0;',
-          `for (var i = 0; i < ${blockLanes}; i++) { row += part_rows[i]; }`,
-          `let factor = ${factor};`,
-          'sum *= factor;',
-        ]
-  const other = `part_sums[local + ${sharing}u]${factor === undefined ? '' : ' * factor'}`
-  return [...(meet ? met : []), ...scaled, ...(products === 1 ? [] : [`let others = array(${other});`])]
+  const scaled = factor === undefined ? '' : ' * factor'
+  return [
+    ...(sharing * products > blockLanes ? met : both('', `let row = ${ofRow};`).slice(1)),
+    ...(factor === undefined ? [] : [`let factor = ${factor};`, 'sum *= factor;']),
+    ...(products === 1 ? [] : [`let others = array(part_sums[local + ${sharing}u]${scaled});`]),
+  ]
 }
