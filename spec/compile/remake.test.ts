@@ -1,7 +1,8 @@
 /** What kernels for few rows make anew on a GPU: the factor that rows are normalised by, and the other factor of a gated product. */
 import { describe, expect, it } from 'vitest'
-import { inputOf, loosely, lower, type Loose, type Outputs } from 'sluice'
-import { exp, layerNorm, mul, slice } from 'sluice/ops'
+import { indexInput, inputOf, loosely, lower, updates, type Loose, type Outputs } from 'sluice'
+import { embed, nextToken, remembering, vicuna7b } from 'sluice/models'
+import { add, exp, iota, layerNorm, mul, slice } from 'sluice/ops'
 import { gated, product } from './gated.ts'
 import { profiles, refused } from './profiles.ts'
 
@@ -48,4 +49,18 @@ describe('kernels for few rows', () => {
     const y = loosely(() => mul)()(loosely(slice)({ axis: -1, start: 96 })(wide), product('up', 96, x))
     expect(labels({ y }).few).toHaveLength(2)
   })
+})
+
+it('a token takes six dispatches for a layer of a decoder on a GPU', () => {
+  const profile = { ...profiles.gpu, maxStorageBuffers: 16, maxInvocations: 1024 }
+  const dispatches = (layers: number): number => {
+    const config = { ...vicuna7b, layers, width: 1024, heads: 8, keyHeads: 8, mlpWidth: 2048, vocabulary: 640 }
+    const position = indexInput('position', [1])
+    const sequence = embed(config)(indexInput('ids', ['n']))
+    const positions = add(iota('n'), position)
+    const outputs = { logits: nextToken(config, remembering(64, position))(sequence, positions) }
+    const { passes } = lower(outputs, { profile, weights: 'q8', next: updates(outputs) })
+    return passes.filter(({ when }) => (when?.least ?? 1) <= 1).length
+  }
+  expect(dispatches(3) - dispatches(2)).toBe(6)
 })
