@@ -90,7 +90,8 @@ export const topKIndices: (
 })
 
 /**
- * One workgroup per row finds the best element again and again, each time among those after the last in the order.
+ * One workgroup per row finds the best element again and again, each time among those after the last in the order. A lane knows the best of
+ * its own elements, and looks for another when it was taken.
  */
 const selection = (of: {
   threads: number
@@ -117,14 +118,18 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
   let firstOut = (row / inner) * count * inner + row % inner;
   var lastKey = 0xffffffffu;
   var lastAt = -1;
+  var key = 0u;
+  var at = -1;
   for (var rank = 0; rank < count; rank++) {
-    var key = 0u;
-    var at = length;
-    for (var i = i32(thread); i < length; i += ${of.threads}) {
-      let k = keyAt(first + i * inner);
-      if (isBefore(lastKey, lastAt, k, i) && isBefore(k, i, key, at)) {
-        key = k;
-        at = i;
+    if (at == lastAt) {
+      key = 0u;
+      at = length;
+      for (var i = i32(thread); i < length; i += ${of.threads}) {
+        let k = keyAt(first + i * inner);
+        if (isBefore(lastKey, lastAt, k, i) && isBefore(k, i, key, at)) {
+          key = k;
+          at = i;
+        }
       }
     }
     bestKey[thread] = key;
