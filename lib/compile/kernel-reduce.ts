@@ -79,6 +79,8 @@ export const reduceKernel = (context: KernelContext, anchor: Applied, form: Redu
   if (searches && profile.tuning !== 'gpu') return print(context, anchor, form, team, false)
   const four = typeof columns === 'number' && columns % 4 === 0 ? print(context, anchor, form, team, true) : undefined
   if (four !== undefined && four.vectors !== 'none') return four
+  // lanes that are dealt out to several rows meet by adding only
+  if (searches) return print(context, anchor, form, team, false)
   // the columns do not lie side by side; do the rows? then one lane folds one row, or a team some of them
   const few = profile.tuning === 'gpu' && long >= 256 && aboutSize(size.prod(form.rows)) < manyRows
   if (!strided(context, anchor, form, few ? sector : 64)) return print(context, anchor, form, team, false)

@@ -17,7 +17,7 @@ const either = (a: Cases, b: Cases): Cases => {
   const [[low, high], [least, most]] = [bounds(a), bounds(b)]
   return whenOf(a.size, Math.min(low as number, least as number), Math.max(high as number, most as number))
 }
-/** The sizes of both; undefined where there are none. */
+/** The sizes of both; undefined where there are none. Those of one alone where the other is about another size: more is no harm. */
 const both = (a: Cases, b: Cases): Cases | undefined => {
   if (a === 'all' || b === 'all') return a === 'all' ? b : a
   if (a.size !== b.size) return a

@@ -60,7 +60,7 @@ export interface Pass {
    * rows of 32768 workgroups, [32768, ceil(n / 32768), 1]: kernels with such grids count `group.y * 32768 + group.x`.
    */
   readonly grid: readonly [Dim, Dim, Dim]
-  /** the sizes it is for, where other passes compute the same for others */
+  /** the sizes it is for, where another pass computes the same for others, or nothing reads it then */
   readonly when?: When
   /** device features that the kernel needs */
   readonly features: readonly GPUFeatureName[]

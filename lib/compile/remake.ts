@@ -37,11 +37,15 @@ export const remadeIn = (
     const end = user === undefined ? undefined : fusion.anchor(user)
     return others.length === 0 && isProduct(end) && isProduct(fusion.anchor(node) ?? node)
   }
+  /** a state may be written over once all have read it that are known to (in-place.ts) */
+  const readsState = (node: Node): boolean =>
+    node.inputs.some(input => input.role === 'state' || (fusion.inlined(input, node) && readsState(input)))
   const known = new Map<Node, boolean>()
   return node => {
     const before = known.get(node)
     if (before !== undefined) return before
-    const remade = !results.has(node) && fusion.kept(node) && (isNormalised(node) || isFactor(node))
+    const remade =
+      !results.has(node) && fusion.kept(node) && (isNormalised(node) || isFactor(node)) && !readsState(node)
     known.set(node, remade)
     return remade
   }

@@ -5,6 +5,7 @@
  */
 import { size, type Dim } from '../shape/index.ts'
 import { writesOf, type BufferPlan, type DeviceProfile, type Operand, type Pass } from './pass.ts'
+import { aboutSize } from './usual.ts'
 import { boundOf, goTogether, textOf, together, type Text } from './together.ts'
 
 /** Passes of at most so many workgroups that move at least so many bytes: below, compiling the parts together outlasts them. */
@@ -47,12 +48,13 @@ const isShort = (pass: Pass, { tuning }: DeviceProfile): boolean =>
   pass.when === undefined &&
   pass.also === undefined &&
   (pass.sizes.length > 0 || Number(pass.bytes) < 1024) &&
+  aboutSize(pass.flops) <= littleWork * aboutSize(pass.write.buffer.elements) &&
   pass.grid[1] === 1 &&
   pass.grid[2] === 1 &&
   (pass.write.buffer.holds.what !== 'state' || pass.changes === true) &&
   isPlain(pass)
-/** passes that a short one waits for at most */
-const reach = 8
+/** passes that a short one waits for at most, and operations that it makes a number with: products keep kernels of their own */
+const [reach, littleWork] = [8, 32]
 const isPlain = (pass: Pass): boolean =>
   [...pass.reads, pass.write].every(o => o.slice === undefined && o.image !== true)
 

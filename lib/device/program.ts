@@ -17,7 +17,7 @@ import { fill } from './fill.ts'
 import { fromBytes, toBytes } from './numbers.ts'
 import type { Kernel, Pipeline } from './pipelines.ts'
 import { timePasses, type Profile, type ProfileOptions } from './profile.ts'
-import { readBack, type Wanted } from './read-back.ts'
+import { readBack, type Results, type Wanted } from './read-back.ts'
 import { runMemory, type OwnMemory, type Ready } from './residence.ts'
 import { encodeSteps, handedOver } from './steps.ts'
 import { writeBytes, type Upload, type WeightSource } from './upload.ts'
@@ -179,6 +179,65 @@ export const programOf = ({ lowered, device, planner, kernels, pipelines, own, p
   // the last run that was handed over is answered, or ends otherwise
   let answered: Promise<void> = Promise.resolve()
   let underWay = 0
+  /** Hands everything of a run to the device, the copies of its results with the last of it. States that are to stay do so if it fails. */
+  const submitAll = async (
+    started: Started,
+    { segments, moves, staying }: Asked,
+    results: Results,
+    room: readonly Wanted[],
+    signal: AbortSignal | undefined,
+  ): Promise<E.Either<SluiceError, void>> => {
+    const { plan } = started.ready
+    const makeRoom = (): void => {
+      results.makeRoom(room)
+      for (const buffer of [...staying, ...moves.map(({ from }) => from)])
+        if (buffer.holds.what === 'state') spareOf(buffer)
+    }
+    const begin = (encoder: GPUCommandEncoder): void => {
+      writeInputs(started)
+      for (const state of staying) copyWhole(encoder, own.get(state), spareOf(state))
+    }
+    const putBack = (encoder: GPUCommandEncoder): void => {
+      for (const state of staying) copyWhole(encoder, spareOf(state), own.get(state))
+    }
+    const end = (encoder: GPUCommandEncoder): void => {
+      results.copy(encoder)
+      putBack(encoder)
+      advance(encoder, plan, moves)
+    }
+    const submit = (encode: (encoder: GPUCommandEncoder) => void): void => {
+      const encoder = device.gpu.createCommandEncoder()
+      encode(encoder)
+      device.submit(encoder.finish())
+    }
+    let begun = false
+    for (const [k, segment] of segments.entries()) {
+      const isLast = k === segments.length - 1
+      const submitted = await device.guarded('running', () => {
+        // a device that has a run before this one need not begin early
+        const groups = underWay > 0 ? [segment] : handedOver(segment, device.profile.tuning)
+        // before anything runs, since there may be none
+        if (k === 0) makeRoom()
+        for (const [g, group] of groups.entries())
+          submit(encoder => {
+            if (k === 0 && g === 0) begin(encoder)
+            encodeSteps(encoder, group)
+            if (isLast && g === groups.length - 1) end(encoder)
+          })
+      })
+      if (disposed !== undefined) return E.left(disposed)
+      begun ||= E.isRight(submitted)
+      const done =
+        isLast || E.isLeft(submitted)
+          ? submitted
+          : await device.settled('running', device.gpu.queue.onSubmittedWorkDone(), signal)
+      if (disposed !== undefined) return E.left(disposed)
+      if (E.isRight(done)) continue
+      if (begun && staying.length > 0) await device.guarded('ending a run', () => submit(putBack))
+      return done
+    }
+    return E.right(undefined)
+  }
   /** Hands a run over, and lets the next have its turn when the device has no other; what the run gives comes later. */
   const handOver = (feeds: Feeds, { signal, ...choice }: RunOptions) =>
     exclusive(async (): Promise<E.Either<SluiceError, Door<Readonly<Record<string, Value>>>>> => {
@@ -188,47 +247,14 @@ export const programOf = ({ lowered, device, planner, kernels, pipelines, own, p
       const { plan, steps } = started.right.ready
       const asked = ask(steps, choice)
       if (E.isLeft(asked)) return asked
-      const { outputs: chosen, segments, moves, staying } = asked.right
+      const { outputs: chosen } = asked.right
       const shapes = chosen.map(o => o.tensor.shape.map(d => planner.valueOf(d, plan)))
       const results = staging.next()
-      const makeRoom = (): void => {
-        results.makeRoom(chosen.map((o, i) => wanted(o.buffer, countOf(shapes[i]!), plan)))
-        for (const buffer of [...staying, ...moves.map(({ from }) => from)])
-          if (buffer.holds.what === 'state') spareOf(buffer)
-      }
-      const begin = (encoder: GPUCommandEncoder): void => {
-        writeInputs(started.right)
-        for (const state of staying) copyWhole(encoder, own.get(state), spareOf(state))
-      }
-      const end = (encoder: GPUCommandEncoder): void => {
-        results.copy(encoder)
-        for (const state of staying) copyWhole(encoder, spareOf(state), own.get(state))
-        advance(encoder, plan, moves)
-      }
-      for (const [k, segment] of segments.entries()) {
-        if (disposed !== undefined) return E.left(disposed)
-        const isLast = k === segments.length - 1
-        const submitted = await device.guarded('running', () => {
-          // a device that has a run before this one need not begin early
-          const groups = underWay > 0 ? [segment] : handedOver(segment, device.profile.tuning)
-          // before anything runs, since there may be none
-          if (k === 0) makeRoom()
-          for (const [g, group] of groups.entries()) {
-            const encoder = device.gpu.createCommandEncoder()
-            if (k === 0 && g === 0) begin(encoder)
-            encodeSteps(encoder, group)
-            if (isLast && g === groups.length - 1) end(encoder)
-            device.submit(encoder.finish())
-          }
-        })
-        if (E.isLeft(submitted)) {
-          results.drop()
-          return submitted
-        }
-        if (disposed !== undefined) return E.left(disposed)
-        if (isLast) break
-        const done = await device.settled('running', device.gpu.queue.onSubmittedWorkDone(), signal)
-        if (E.isLeft(done)) return done
+      const room = chosen.map((o, i) => wanted(o.buffer, countOf(shapes[i]!), plan))
+      const submitted = await submitAll(started.right, asked.right, results, room, signal)
+      if (E.isLeft(submitted)) {
+        results.drop()
+        return submitted
       }
       const valuesOf = (bytes: readonly ArrayBuffer[]): Readonly<Record<string, Value>> =>
         Object.fromEntries(chosen.map((o, i) => [o.name, valueOf(o.buffer, shapes[i]!, bytes[i]!)]))

@@ -21,7 +21,7 @@ export interface Results {
   readonly copy: (encoder: GPUCommandEncoder) => void
   /** After the submit: the bytes of each, copied. */
   readonly bytes: (what: string, signal?: AbortSignal) => Promise<E.Either<SluiceError, readonly ArrayBuffer[]>>
-  /** After a submit that failed: nothing comes. */
+  /** After a submit that failed, or where a run ends before its last: nothing comes. */
   readonly drop: () => void
 }
 export interface ReadBack {

@@ -53,6 +53,15 @@ describe('rows that lie side by side, on a device as a GPU uses it', () => {
     }
     dispose()
   })
+  it('positions of the largest and smallest along them', async () => {
+    const x = input('x', [300, 20])
+    const y = { largest: argmax(0)(x), smallest: argmin(0)(x) }
+    const { run, dispose } = right(await compile(y, { device })())
+    const feeds = { x: numbers([300, 20], 1) }
+    const [got, wanted] = [right(await run(feeds)()), right(evaluate(y, feeds))]
+    for (const name of ['largest', 'smallest'] as const) expect([...got[name]!.data]).toEqual([...wanted[name]!.data])
+    dispose()
+  })
   it('long rows one by one, by many lanes', async () => {
     const y = sum(-1)(input('x', [3, 8192]))
     const { lowered, run, dispose } = right(await compile({ y }, { device })())

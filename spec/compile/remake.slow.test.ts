@@ -1,8 +1,9 @@
 /** What kernels for few rows make anew on a GPU (remake.test.ts) is right, for each of few rows and for more. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { compile, evaluate, openDevice, value, type Device } from 'sluice'
+import { compile, evaluate, inputOf, openDevice, value, type Device, type Loose, type Value } from 'sluice'
+import { add, mul, rmsNorm, sigmoid, silu } from 'sluice/ops'
 import { distance, opened, rounded, wave } from '../device/stored-weights.ts'
-import { gated } from './gated.ts'
+import { gated, product } from './gated.ts'
 
 describe('what kernels for few rows make anew', () => {
   let device: Device
@@ -42,4 +43,38 @@ describe('what kernels for few rows make anew', () => {
     }
     program.dispose()
   })
+  it.each(['f32', 'q4'] as const)(
+    'is right in %s for several norms of batches of rows, and one product in another',
+    async storage => {
+      const [x, z] = [inputOf('x', [2, 2, 64]), inputOf('z', [2, 2, 64])] as [Loose, Loose]
+      const [one, two] = [rmsNorm('one')(add(x, z)), rmsNorm('two')(add(x, z))] as [Loose, Loose]
+      const inner = mul(silu(product('a', 72, one)), product('b', 72, one))
+      const outputs = {
+        y: mul(sigmoid(inner), product('c', 72, one)),
+        q: product('q', 40, one),
+        k: product('k', 40, two),
+      }
+      const matrix = (rows: number, from: number) =>
+        value(
+          [rows, 64],
+          rounded(
+            wave(rows * 64, from).map(w => w / 8),
+            64,
+            storage,
+          ),
+        )
+      const weights = new Map<string, Value>([
+        ...['one', 'two'].map((name, i) => [`${name}.weight`, value([64], wave(64, 5 + i))] as const),
+        ...['a', 'b', 'c'].map((name, i) => [`${name}.weight`, matrix(72, i)] as const),
+        ...['q', 'k'].map((name, i) => [`${name}.weight`, matrix(40, 7 + i)] as const),
+      ])
+      const program = await opened(compile(outputs, { device, weights, storage }))
+      const feeds = { x: value([2, 2, 64], wave(256, 4)), z: value([2, 2, 64], wave(256, 9)) }
+      const got = await opened(program.run(feeds))
+      const wanted = evaluate(outputs, feeds, { weights })
+      if (wanted._tag === 'Left') throw new Error(wanted.left.message)
+      for (const name of ['y', 'q', 'k'] as const) expect(distance(got[name]!, wanted.right[name]!)).toBeLessThan(1)
+      program.dispose()
+    },
+  )
 })

@@ -1,8 +1,8 @@
 /** What kernels for few rows make anew on a GPU: the factor that rows are normalised by, and the other factor of a gated product. */
 import { describe, expect, it } from 'vitest'
-import { indexInput, inputOf, loosely, lower, updates, type Loose, type Outputs } from 'sluice'
+import { indexInput, inputOf, loosely, lower, param, state, updates, type Loose, type Outputs } from 'sluice'
 import { embed, nextToken, remembering, vicuna7b } from 'sluice/models'
-import { add, exp, iota, layerNorm, mul, slice } from 'sluice/ops'
+import { add, einsum, exp, iota, layerNorm, linear, mul, rmsNorm, silu, slice, sum, toFloat, toIndex } from 'sluice/ops'
 import { gated, product } from './gated.ts'
 import { profiles, refused } from './profiles.ts'
 
@@ -42,6 +42,37 @@ describe('kernels for few rows', () => {
     const x = inputOf('x', ['n', 64]) as Loose
     const centred = layerNorm('norm')(x)
     expect(labels({ y: product('fc', 96, centred) }).few).toEqual(['layerNormalize', 'einsum'])
+  })
+  it('read what is made from rows, and parts of rows', () => {
+    const first = loosely(slice)({ axis: -1, stop: 32 })(normed)
+    const whole = toFloat(toIndex(normed))
+    const { few } = labels({ first: product('first', 96, first), whole: product('whole', 96, whole) })
+    expect(few[0]).toBe('rmsNormalize')
+    expect(few.filter(label => label.startsWith('rmsNormalize,'))).toEqual([])
+  })
+  it('read a factor that is no product with weights', () => {
+    const x = inputOf('x', ['n', 64]) as Loose
+    const other = loosely(einsum)('a k, n k -> a n')(x, inputOf('other', [96, 64]) as Loose)
+    expect(labels({ y: mul(silu(other), product('up', 96, x)) }).few).toEqual(['einsum + silu', 'einsum + mul'])
+  })
+  it('read what is normalised of a state, which is written over before', () => {
+    const held = state('held', [1, 64])
+    const x = inputOf('x', [1, 64]) as Loose
+    const next = add(held, x) as Loose
+    const outputs = { z: loosely(sum)(-1)(exp(next)), y: product('fc', 96, rmsNorm('norm')(held) as Loose) }
+    const { passes } = lower(outputs, { profile: profiles.gpu, weights: 'q8', next: [[held, next]] })
+    expect(passes.map(p => p.label)).toEqual(['rmsNormalize', 'add', 'exp + sum', 'einsum'])
+  })
+  it('bind no more than the device does', () => {
+    const biased = (name: string) => loosely(linear)(name, 96)(normed)
+    const [a, b] = ['a', 'b'].map(name => inputOf(name, ['n', 96])) as [Loose, Loose]
+    const { passes } = lowered({ y: add(add(mul(silu(biased('gate')), biased('up')), a), b) })
+    const bound = passes.map(p => p.reads.length + 1)
+    expect(Math.max(...bound)).toBeLessThanOrEqual(profiles.gpu.maxStorageBuffers)
+  })
+  it.each(['factor', 'tile', 'sums', 'others'])('are right beside a parameter called %s', async name => {
+    const y = mul(product('up', 96, normed), param(name, [96]))
+    expect(await refused(lowered({ y }))).toEqual([])
   })
   it('read a factor whose elements stand elsewhere', () => {
     const x = inputOf('x', ['n', 64]) as Loose

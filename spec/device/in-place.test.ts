@@ -1,8 +1,20 @@
 /** A state that changes in part is written in place: a key-value cache costs a token what the token needs. */
 import { either as E } from 'fp-ts'
-import { expect, it } from 'vitest'
-import { compile, constant, indexInput, input, openDevice, state, value } from 'sluice'
-import { add, einsum, mul, sum, updateSlice } from 'sluice/ops'
+import { expect, it, vi } from 'vitest'
+import {
+  compile,
+  constant,
+  indexInput,
+  input,
+  op,
+  openDevice,
+  pointwise,
+  signatureRule,
+  state,
+  value,
+  wgsl,
+} from 'sluice'
+import { add, einsum, exp, mul, sum, updateSlice } from 'sluice/ops'
 import { lower } from '../../lib/compile/lower.ts'
 import { profiles } from '../compile/profiles.ts'
 import { opened } from './stored-weights.ts'
@@ -144,5 +156,40 @@ it.each(['lavapipe', 'gpu'] as const)('stays as it was where others advance, on 
   expect(await sums()).toEqual([8, 24])
   await opened(program.run(feeds(4), { advance: [] }))
   expect(await sums()).toEqual([8, 24])
+  device.dispose()
+})
+
+it('stays as it was where a run is interrupted half-way, which leaves nothing behind', async () => {
+  const device = await opened(openDevice())
+  // much to do by what it says, so that the device is waited for in between
+  const heavy = op('heavy', {
+    kinds: 'float -> float',
+    rule: signatureRule('...s -> ...s'),
+    ...pointwise(
+      x => x! + 1,
+      x => wgsl`(${x!} + 1.0)`,
+    ),
+    flops: () => 6e11,
+  }) as <T>(x: T) => T
+  const [held, x] = [state('held', [8]), input('x', [8])]
+  const next = add(held, x)
+  const outputs = { y: heavy(exp(heavy(exp(x)))), z: exp(next) }
+  const program = await opened(compile(outputs, { device, next: [[held, next]] }))
+  const feeds = { x: new Float32Array(8).fill(1) }
+  await opened(program.run(feeds, { advance: [] }))
+  const bytes = new Set<number>()
+  for (let round = 0; round < 3; round++) {
+    const stop = new AbortController()
+    const settled = vi.spyOn(device.gpu.queue, 'onSubmittedWorkDone').mockImplementationOnce(() => {
+      stop.abort()
+      return Promise.resolve(undefined)
+    })
+    const ended = await program.run(feeds, { advance: [], signal: stop.signal })()
+    settled.mockRestore()
+    expect(ended).toMatchObject({ left: { kind: 'interrupted' } })
+    expect([...(await opened(program.readState('held'))).data]).toEqual(Array(8).fill(0))
+    bytes.add(device.counters().bytes)
+  }
+  expect(bytes.size).toBe(1)
   device.dispose()
 })

@@ -34,9 +34,11 @@ const lanesFor = (problem: Problem): number => {
   const wanted = Math.max(128, Math.min(most, busy / workgroups))
   return atMost(Math.min(wanted, mostLanes(problem)), problem)
 }
-/** So many lanes or the next lower power of two, and what a workgroup may have. */
-const atMost = (lanes: number, { context: { profile } }: Problem, products = 1): number =>
-  2 ** Math.floor(Math.log2(Math.min(lanes, profile.maxInvocations / products)))
+/** bytes of workgroup memory that every device has */
+const memory = 2 ** 14
+/** So many lanes or the next lower power of two, and what a workgroup may have; each leaves `bytes` in its memory. */
+const atMost = (lanes: number, { context: { profile } }: Problem, products = 1, bytes = 16): number =>
+  2 ** Math.floor(Math.log2(Math.min(lanes, Math.min(profile.maxInvocations, memory / bytes) / products)))
 /** Lanes that have a block each. */
 const mostLanes = ({ context: { weights }, k }: Problem): number =>
   blockLanes * Math.ceil(Number(k) / codecs[weights].group)
@@ -51,18 +53,25 @@ export const matvecFitsWith =
     lanes !== lanesFor(problem)
 
 export const matvec = (problem: Problem, given?: number): KernelSource => {
+  const made = kernelOf(problem, given, true)
+  const bound = made.reads.length + 1
+  return bound <= problem.context.profile.maxStorageBuffers ? made : kernelOf(problem, given, false)
+}
+/** `remakes` says whether it makes anew what it would wait for, which may take more bindings. */
+const kernelOf = (problem: Problem, given: number | undefined, remakes: boolean): KernelSource => {
   const { context, batch, m, n } = problem
   const { profile } = context
   const blocks = blocksOf(problem, context.weights)
   const { across, groups, node, codec } = blocks
   const gpu = profile.tuning === 'gpu'
   const shuffles = !gpu && profile.subgroup[0] === blockLanes && profile.subgroup[1] === blockLanes
-  const rows = gpu ? ownRows(problem) : undefined
+  const rows = gpu && remakes ? ownRows(problem) : undefined
   const own = rows === undefined ? problem : { ...problem, a: rows.a }
-  const beside = gpu ? besideOwn(problem) : undefined
+  const beside = gpu && remakes ? besideOwn(problem) : undefined
   const other = beside === undefined ? undefined : blocksOf(beside.problem, context.weights)
   const products = beside === undefined ? 1 : 2
-  const parts = gpu ? atMost(given ?? lanesFor(problem), problem, products) / blockLanes : 1
+  const bytes = rows === undefined ? 16 : 20
+  const parts = gpu ? atMost(given ?? lanesFor(problem), problem, products, bytes) / blockLanes : 1
   /** lanes that share the k's of a product */
   const sharing = blockLanes * parts
   const lanes = products * sharing
@@ -85,7 +94,7 @@ export const matvec = (problem: Problem, given?: number): KernelSource => {
         ]),
         '}',
       ]
-      const both = (of: Blocks): readonly string[] => [
+      const summedBoth = (of: Blocks): readonly string[] => [
         `if (local < ${sharing}u) {`,
         indent(summed(blocks)),
         '} else {',
@@ -110,7 +119,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(${shuffles ? 'subgroup_inv
 ${batch === 1 ? '' : `  let batch = tile / ${module.size(size.mul(across, m))};\n`}  let n0 = column * ${blockColumns} + lane * 4;
   let panel = ${batch === 1 ? 'column' : `(batch * ${across} + column)`} * ${groups * units} + lane;
   var sum = vec4f(0.0);
-${rows === undefined ? '' : '  var row_part = vec4f(0.0);\n'}${indent(other === undefined ? summed(blocks) : both(other))}
+${rows === undefined ? '' : '  var row_part = vec4f(0.0);\n'}${indent(other === undefined ? summed(blocks) : summedBoth(other))}
 ${indent(addedUp({ sharing, products, factor }))}
   let sums = array(sum);
 ${indent(lines)}
@@ -133,33 +142,36 @@ ${indent(lines)}
  * The sums of lanes that share columns, added in one order; the first eight lanes have the result and store it. Of two products, the
  * lanes of each add up their own. Where the row has a factor, what it is made of is added up beside them.
  */
-const addedUp = ({
-  sharing,
-  products,
-  factor,
-}: {
+const addedUp = (meeting: Meeting): readonly string[] => {
+  const { sharing, products, factor } = meeting
+  const row = factor === undefined ? [] : [`let factor = ${factor};`, 'sum *= factor;']
+  const other = `part_sums[local + ${sharing}u]${factor === undefined ? '' : ' * factor'}`
+  return [
+    ...(sharing * products > blockLanes ? met(meeting) : factor === undefined ? [] : [`let row = ${ofRow};`]),
+    ...row,
+    ...(products === 1 ? [] : [`let others = array(${other});`]),
+  ]
+}
+interface Meeting {
+  /** lanes that share the k's of a product, and products */
   readonly sharing: number
   readonly products: number
+  /** of the row, as text of `row` */
   readonly factor: string | undefined
-}): readonly string[] => {
+}
+const ofRow = total4('row_part')
+const met = ({ sharing, products, factor }: Meeting): readonly string[] => {
   /** a line for the sums, and where the row has a factor one for what that is made of */
-  const both = (sums: string, rows: string): readonly string[] => (factor === undefined ? [sums] : [sums, rows])
-  const ofRow = total4('row_part')
-  const added = both('part_sums[local] += part_sums[local + half];', 'part_rows[local] += part_rows[local + half];')
-  const met = [
-    ...both('part_sums[local] = sum;', `part_rows[local] = ${ofRow};`),
+  const each = (sums: string, rows: string): readonly string[] => (factor === undefined ? [sums] : [sums, rows])
+  const added = each('part_sums[local] += part_sums[local + half];', 'part_rows[local] += part_rows[local + half];')
+  return [
+    ...each('part_sums[local] = sum;', `part_rows[local] = ${ofRow};`),
     `for (var half = ${sharing / 2}u; half >= ${blockLanes}u; half /= 2u) {`,
     '  workgroupBarrier();',
     `  if (local${products === 1 ? '' : ` % ${sharing}u`} < half) { ${added.join(' ')} }`,
     '}',
     ...(products === 1 ? [] : ['workgroupBarrier();']),
     `if (local >= ${blockLanes}u) { return; }`,
-    ...both('sum = part_sums[local];', 'let row = part_rows[local];'),
-  ]
-  const scaled = factor === undefined ? '' : ' * factor'
-  return [
-    ...(sharing * products > blockLanes ? met : both('', `let row = ${ofRow};`).slice(1)),
-    ...(factor === undefined ? [] : [`let factor = ${factor};`, 'sum *= factor;']),
-    ...(products === 1 ? [] : [`let others = array(part_sums[local + ${sharing}u]${scaled});`]),
+    ...each('sum = part_sums[local];', 'let row = part_rows[local];'),
   ]
 }

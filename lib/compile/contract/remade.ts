@@ -5,6 +5,7 @@
 import { axis, rewritten, rowMajor, type Expr, type Reduce } from '../../form/index.ts'
 import type { Applied, Node } from '../../graph/index.ts'
 import { loader } from '../kernel.ts'
+import { blocksFit } from './blocks.ts'
 import { addressOf, leavesOf } from './packing.ts'
 import { problemsOf, type Problem } from './problem.ts'
 
@@ -45,17 +46,16 @@ export const ownRows = (problem: Problem): OwnRows | undefined => {
   if (node === undefined || form?.form !== 'reduce' || form.finish.per !== 'element') return undefined
   const { finish, passes } = form
   const [pass, ...morePasses] = passes
-  const [load, ...moreLoads] = loadsOf(a, node)
   if (finish.factor === undefined || pass?.monoid !== 'sum' || morePasses.length > 0) return undefined
-  if (load === undefined || moreLoads.length > 0 || !foldsLast(form, node)) return undefined
-  const [row, column] = [load.index.slice(0, -1), load.index.at(-1) as Expr]
+  // the rows themselves, and whole: of anything made from them the factor cannot be taken out
+  if (a.e !== 'load' || a.of !== node || !foldsLast(form, node) || form.columns[0] !== k) return undefined
+  const [row, column] = [a.index.slice(0, -1), a.index.at(-1) as Expr]
   if (!isSame(column, axis('k', k)) || row.some(i => mentions(i, 'k'))) return undefined
   const from = loader(fusion, node)
   const folded = (): Expr => ({ e: 'folded', name: 'row', kind: 'float' })
-  const made = finish.value(folded, from, row, [column])
   return {
     node,
-    a: rewritten(a, part => (part === load ? made : undefined)),
+    a: finish.value(folded, from, row, [column]),
     summand: pass.value(from, row, [column], folded),
     factor: finish.factor(folded),
   }
@@ -87,7 +87,8 @@ export const besideOwn = (problem: Problem): Beside | undefined => {
       isSame(other.a, problem.a) &&
       (['batch', 'm', 'n', 'k'] as const).every(axisName => other[axisName] === problem[axisName]),
   )
-  if (beside === undefined) return undefined
+  // weights, which are stored for this kernel before the first run
+  if (beside === undefined || !blocksFit(beside)) return undefined
   // each of its elements has to be read where it is made
   const loads = loadsOf(value, node)
   if (!loads.every(load => isSame(rowMajor(load.index, node.shape), beside.position))) return undefined
