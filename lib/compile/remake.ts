@@ -1,7 +1,7 @@
 /**
  * What kernels for few rows make anew instead of reading it. A product of one row reads megabytes of weights and little else, and on a GPU
- * a pass before it takes as long to begin and end as some of those megabytes. So it sums up itself what its row is
- * normalised by, and makes the other factor of its result, the silu(gate) of silu(gate) * up, by lanes beside its own. A pass that made these for it still runs for
+ * a pass before it takes as long to begin and end as some of those megabytes. So it sums up itself what its row is normalised by, and makes
+ * the other factor of its result, the silu(gate) of silu(gate) * up, by lanes beside its own. A pass that made these for it still runs for
  * more rows, and where anything else reads them (needed.ts).
  */
 import type { Node } from '../graph/index.ts'
