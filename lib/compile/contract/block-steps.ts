@@ -4,7 +4,7 @@
  */
 import type { Expr } from '../../form/index.ts'
 import { indent } from '../kernel.ts'
-import { Block, widen, type Module, type Text } from '../wgsl.ts'
+import { Block, widen, type Module } from '../wgsl.ts'
 import { blockColumns, blockLanes, unitsOf, type Blocks } from './blocks.ts'
 import type { Problem } from './problem.ts'
 
@@ -16,17 +16,24 @@ export interface Ground {
   /** what it sums up of a besides */
   readonly summand: Expr | undefined
 }
-/** a at k, four numbers, and what is summed up besides; what lies beyond the last k is 0. */
+/** Expressions of a row at k, four numbers each, and lines before them; what lies beyond the last k is 0. */
+export const foursAtK = (
+  { problem: { k }, module, blocks }: Pick<Ground, 'problem' | 'module' | 'blocks'>,
+  exprs: readonly Expr[],
+  row: string,
+  prefix: string,
+): { readonly lines: readonly string[]; readonly texts: readonly string[] } => {
+  const block = new Block(module, { axis: a => (a === 'm' ? row : a), four: 'k' }, prefix)
+  const texts = block.print(...exprs).map(x => widen(x).text)
+  const whole = Number(k) === blocks.deep
+  return { lines: block.lines, texts: whole ? texts : texts.map(x => `select(vec4f(0.0), ${x}, k < ${k})`) }
+}
+/** a at k, and what is summed up besides. */
 const fourOfA = (ground: Ground): { readonly lines: readonly string[]; readonly text: string } => {
-  const { problem, module, summand } = ground
-  const block = new Block(module, { axis: a => (a === 'm' ? 'm0' : a), four: 'k' }, 'a_')
-  const [quad, more] = block.print(problem.a, ...(summand === undefined ? [] : [summand])) as [Text, ...Text[]]
-  const whole = Number(problem.k) === ground.blocks.deep
-  const inside = (x: Text): string => (whole ? widen(x).text : `select(vec4f(0.0), ${widen(x).text}, k < ${problem.k})`)
-  return {
-    lines: [...block.lines, ...(more === undefined ? [] : [`row_part += ${inside(more)};`])],
-    text: inside(quad),
-  }
+  const { problem, summand } = ground
+  const { lines, texts } = foursAtK(ground, summand === undefined ? [problem.a] : [problem.a, summand], 'm0', 'a_')
+  const [text, more] = texts
+  return { lines: more === undefined ? lines : [...lines, `row_part += ${more};`], text: text! }
 }
 const dots = (unit: (j: number) => string, x: string): string =>
   `vec4f(${[0, 1, 2, 3].map(j => `dot(${unit(j)}, ${x})`).join(', ')})`
@@ -38,6 +45,14 @@ const loadUnits = (at: (i: string) => string, chunk: string, first: number): rea
 const scaleText = (half: number): string =>
   half === 0 ? 'halves(vec2u(scales.x, scales.y))' : 'halves(vec2u(scales.z, scales.w))'
 
+/** A block in halves of 32 k's, since each has its own scales; without scales it is one. */
+const inHalves = ({ module, blocks }: Ground, half: (h: number) => readonly string[]): readonly string[] => {
+  const { codec, node } = blocks
+  const scales = `let scales = ${module.units(node)(`at + ${unitsOf(codec) - blockLanes}`)};`
+  const halves = range(codec.group / 32).flatMap(h => ['{', indent(half(h)), '}'])
+  return codec.zero === undefined ? halves : [scales, ...halves]
+}
+
 /** One block, with a spread over eight lanes and handed round. */
 export const shuffled = (ground: Ground): readonly string[] => {
   const { module, blocks } = ground
@@ -47,7 +62,7 @@ export const shuffled = (ground: Ground): readonly string[] => {
   const chunks = 32 / per
   const quads = per / 4
   const { lines, text } = fourOfA(ground)
-  const halves = range(group / 32).map(h => {
+  return inHalves(ground, h => {
     const k = group === 32 ? 'g * 32 + lane * 4' : `g * ${group}${h === 0 ? '' : ` + ${32 * h}`} + lane * 4`
     const into = zero === undefined ? 'sum' : 'part'
     const steps = range(chunks).flatMap(c => [
@@ -67,19 +82,14 @@ export const shuffled = (ground: Ground): readonly string[] => {
       `var part = vec4f(${-(zero ?? 0)}.0 * total);`,
     ]
     return [
-      '{',
-      indent([
-        `let k = ${k};`,
-        ...lines,
-        ...(zero === undefined ? [`let mine = ${text};`] : [`var mine = ${text};`, ...total]),
-        ...(factors === undefined ? [] : [`mine *= ${factors};`]),
-        ...steps,
-        ...(zero === undefined ? [] : [`sum += part * ${scaleText(h)};`]),
-      ]),
-      '}',
+      `let k = ${k};`,
+      ...lines,
+      ...(zero === undefined ? [`let mine = ${text};`] : [`var mine = ${text};`, ...total]),
+      ...(factors === undefined ? [] : [`mine *= ${factors};`]),
+      ...steps,
+      ...(zero === undefined ? [] : [`sum += part * ${scaleText(h)};`]),
     ]
   })
-  return [...(zero === undefined ? [] : [`let scales = ${units(`at + ${unitsOf(codec) - 8}`)};`]), ...halves.flat()]
 }
 
 /** One block, every lane reading a for itself. */
@@ -91,7 +101,7 @@ export const read = (ground: Ground): readonly string[] => {
   const chunks = 32 / per
   const quads = per / 4
   const { lines, text } = fourOfA(ground)
-  const halves = range(group / 32).map(h => {
+  return inHalves(ground, h => {
     const into = zero === undefined ? 'sum' : 'part'
     const terms = [`g * ${group}`, ...(h === 0 ? [] : [`${h * 32}`]), ...(chunks === 1 ? [] : [`c * ${per}`]), 'q * 4']
     const step = [
@@ -109,16 +119,11 @@ export const read = (ground: Ground): readonly string[] => {
       '}',
     ]
     return [
-      '{',
-      indent([
-        ...(zero === undefined ? [] : ['var total = 0.0;', 'var part = vec4f(0.0);']),
-        ...(chunks === 1 ? chunk : [`for (var c = 0; c < ${chunks}; c++) {`, indent(chunk), '}']),
-        ...(zero === undefined ? [] : [`sum += (part - total) * ${scaleText(h)};`]),
-      ]),
-      '}',
+      ...(zero === undefined ? [] : ['var total = 0.0;', 'var part = vec4f(0.0);']),
+      ...(chunks === 1 ? chunk : [`for (var c = 0; c < ${chunks}; c++) {`, indent(chunk), '}']),
+      ...(zero === undefined ? [] : [`sum += (part - total) * ${scaleText(h)};`]),
     ]
   })
-  return [...(zero === undefined ? [] : [`let scales = ${units(`at + ${unitsOf(codec) - 8}`)};`]), ...halves.flat()]
 }
 
 /** units that a lane asks for before it unpacks the first of them */

@@ -7,7 +7,8 @@
  */
 import { size } from '../../shape/index.ts'
 import { besideFew, indent, printModule, type KernelContext, type KernelSource } from '../kernel.ts'
-import { Block, widen, type Module, type Text } from '../wgsl.ts'
+import type { Module } from '../wgsl.ts'
+import { foursAtK } from './block-steps.ts'
 import { blockColumns, blockLanes, blocksFit, blocksOf, unitsOf, type Blocks } from './blocks.ts'
 import { fewRows, matvec } from './matvec.ts'
 import type { Problem } from './problem.ts'
@@ -36,24 +37,12 @@ interface Way {
 }
 
 const range = (n: number): readonly number[] => Array.from({ length: n }, (_, i) => i)
-/** a at k in a row: lines before it, and its four numbers; what lies beyond the last k is 0. */
-const fourOfA = (
-  { problem, module, blocks }: Ground,
-  row: string,
-  prefix: string,
-): { readonly lines: readonly string[]; readonly text: string } => {
-  const block = new Block(module, { axis: a => (a === 'm' ? row : a), four: 'k' }, prefix)
-  const [quad] = block.print(problem.a) as [Text]
-  const text = widen(quad).text
-  const whole = Number(problem.k) === blocks.deep
-  return { lines: block.lines, text: whole ? text : `select(vec4f(0.0), ${text}, k < ${problem.k})` }
-}
 /** The rows of a lane at k, by name. */
 const rowsOfA = (ground: Ground): readonly string[] =>
   range(ground.rows).flatMap(r => {
     const row = r === 0 ? 'm0' : `min(m0 + ${r}, ${lastOf(ground.module, ground.problem.m)})`
-    const { lines, text } = fourOfA(ground, row, `a${r}_`)
-    return [...lines, `let a${r} = ${text};`]
+    const { lines, texts } = foursAtK(ground, [ground.problem.a], row, `a${r}_`)
+    return [...lines, `let a${r} = ${texts[0]!};`]
   })
 /** Four numbers of column j at a quad of a unit, ready to be multiplied. */
 const unpacked = ({ codec }: Blocks, unit: string, quad: string, scale: string): string => {
@@ -143,7 +132,7 @@ var<workgroup> tile_b: array<f32, 1024>; // [k][n]
   step: ground => {
     const { units, module, problem, blocks } = ground
     const { codec } = blocks
-    const { lines, text } = fourOfA(ground, 'row', 'a_')
+    const { lines, texts } = foursAtK(ground, [problem.a], 'row', 'a_')
     const put = (tile: string, column: string): readonly string[] =>
       ['x', 'y', 'z', 'w'].map((c, d) => `${tile}[(q * 4${d === 0 ? '' : ` + ${d}`}) * 32 + ${column}] = value.${c};`)
     const quads = codec.per / 4
@@ -160,7 +149,7 @@ var<workgroup> tile_b: array<f32, 1024>; // [k][n]
         `let row = min(first + i / 8, ${lastOf(module, problem.m)});`,
         `let k = ${first} + q * 4;`,
         ...lines,
-        `let value = ${text};`,
+        `let value = ${texts[0]!};`,
         ...put('tile_a', 'i / 8'),
       ]),
       '}',
