@@ -35,7 +35,6 @@ import {
   type Pass,
   type Storage,
   type WeightStorage,
-  type When,
 } from './pass.ts'
 import { shareKernels } from './share.ts'
 import { inParts } from './slices.ts'
@@ -118,9 +117,16 @@ export const lower = (outputs: Outputs, options: LowerOptions): Lowered => {
         : state === undefined
           ? inParts(context, kernelOf).flatMap(withOthers)
           : [kernelOver(context, state)]
-    const told = sources.map(({ remade = [] }) => {
+    const told = sources.map(({ remade = [], when }) => {
       const made = [...remade, root]
-      return { label: made.map(n => labelOf(fusion, n)).join(', '), flops: size.sum(made.map(n => flopsOf(fusion, n))) }
+      // all parts of a kernel together, for the sizes that it is for
+      const parts = sources.filter(s => s.when?.most === when?.most)
+      const touched = new Set([...parts.flatMap(s => s.reads.map(r => r.node)), root])
+      return {
+        label: made.map(n => labelOf(fusion, n)).join(', '),
+        flops: size.sum(made.map(n => flopsOf(fusion, n))),
+        bytes: size.sum([...touched].map(n => bytesOf(n, storageOf(n)))),
+      }
     })
     return { sources, told }
   })
@@ -128,12 +134,6 @@ export const lower = (outputs: Outputs, options: LowerOptions): Lowered => {
     // nothing to compute: an axis of length 0 would only divide by it
     if (size.prod(node.shape) === 0) return
     const { sources, told } = computed(node)
-    /** bytes of all parts of a kernel, for the sizes that it is for */
-    const bytes = (when: When | undefined): Dim => {
-      const parts = sources.filter(s => s.when?.most === when?.most)
-      const touched = new Set([...parts.flatMap(s => s.reads.map(r => r.node)), node])
-      return size.sum([...touched].map(n => bytesOf(n, storageOf(n))))
-    }
     for (const packed of sources.flatMap(source => source.packed ?? [])) {
       const key = packingKey(packed)
       if (packings.has(key)) continue
@@ -157,7 +157,7 @@ export const lower = (outputs: Outputs, options: LowerOptions): Lowered => {
       ...(when === undefined ? {} : { when }),
       features,
       flops: shareOf(share, told[k]!.flops),
-      bytes: shareOf(share, bytes(when)),
+      bytes: shareOf(share, told[k]!.bytes),
     }))
     ;(isFixed(node) ? prepare : passes).push(...made)
   }
