@@ -6,23 +6,22 @@ import { writesOf, type BufferPlan, type Pass, type When } from './pass.ts'
 
 /** Sizes for which something is read: some of them, or all. */
 type Cases = When | 'all'
-const bounds = ({ least = -Infinity, most = Infinity }: When): readonly [number, number] => [least, most]
 const whenOf = (size: When['size'], least: number, most: number): Cases =>
   least === -Infinity && most === Infinity
     ? 'all'
     : { size, ...(least === -Infinity ? {} : { least }), ...(most === Infinity ? {} : { most }) }
+const leastOf = ({ least = -Infinity }: When): number => least
+const mostOf = ({ most = Infinity }: When): number => most
 /** All sizes of either, and those between them. */
 const either = (a: Cases, b: Cases): Cases => {
   if (a === 'all' || b === 'all' || a.size !== b.size) return 'all'
-  const [[low, high], [least, most]] = [bounds(a), bounds(b)]
-  return whenOf(a.size, Math.min(low as number, least as number), Math.max(high as number, most as number))
+  return whenOf(a.size, Math.min(leastOf(a), leastOf(b)), Math.max(mostOf(a), mostOf(b)))
 }
 /** The sizes of both; undefined where there are none. Those of one alone where the other is about another size: more is no harm. */
-const both = (a: Cases, b: Cases): Cases | undefined => {
+export const inCommon = (a: Cases, b: Cases): Cases | undefined => {
   if (a === 'all' || b === 'all') return a === 'all' ? b : a
   if (a.size !== b.size) return a
-  const [[low, high], [least, most]] = [bounds(a), bounds(b)]
-  const [from, to] = [Math.max(low as number, least as number), Math.min(high as number, most as number)]
+  const [from, to] = [Math.max(leastOf(a), leastOf(b)), Math.min(mostOf(a), mostOf(b))]
   return from > to ? undefined : whenOf(a.size, from, to)
 }
 
@@ -30,17 +29,16 @@ const both = (a: Cases, b: Cases): Cases | undefined => {
 export const neededPasses = (passes: readonly Pass[], lasting: (buffer: BufferPlan) => boolean): readonly Pass[] => {
   const read = new Map<BufferPlan, Cases>()
   const needed: Pass[] = []
-  for (const pass of [...passes].reverse()) {
+  for (const pass of passes.toReversed()) {
     const cases = writesOf(pass).map(({ buffer }) => (lasting(buffer) ? 'all' : read.get(buffer)))
     const wanted = cases.reduce((a, b) => (a === undefined ? b : b === undefined ? a : either(a, b)))
-    const runs = wanted === undefined ? undefined : both(pass.when ?? 'all', wanted)
+    const runs = wanted === undefined ? undefined : inCommon(pass.when ?? 'all', wanted)
     if (runs === undefined) continue
-    const { when: _, ...always } = pass
-    needed.unshift(runs === 'all' ? always : { ...pass, when: runs })
+    needed.push(runs === 'all' ? pass : { ...pass, when: runs })
     for (const { buffer } of pass.reads) {
       const before = read.get(buffer)
       read.set(buffer, before === undefined ? runs : either(before, runs))
     }
   }
-  return needed
+  return needed.reverse()
 }

@@ -1,9 +1,11 @@
 /**
  * Fewer dispatches for work that few workgroups do. A sum over the rows of a large matrix keeps some hundred lanes busy and leaves the
  * rest of a device idle; a step of training has one for every bias, and a token of a language model asks three products of the same row in
- * every layer. Such passes, where none waits for another, become one pass of several parts (together.ts). Like sharing (share.ts) it is done on the finished text, so that no form or schedule knows of it.
+ * every layer. Such passes, where none waits for another, become one pass of several parts (together.ts). Like sharing (share.ts) it is
+ * done on the finished text, so that no form or schedule knows of it.
  */
 import { size, type Dim } from '../shape/index.ts'
+import { inCommon } from './needed.ts'
 import { writesOf, type BufferPlan, type DeviceProfile, type Operand, type Pass } from './pass.ts'
 import { aboutSize } from './usual.ts'
 import { boundOf, goTogether, textOf, together, type Text } from './together.ts'
@@ -64,11 +66,7 @@ const isSmallBeside = (pass: Pass): boolean => mostOf(pass, pass.write.buffer.el
 const areAlike = (a: Pass['when'], b: Pass['when']): boolean =>
   a?.size === b?.size && a?.least === b?.least && a?.most === b?.most
 /** Are two passes for different sizes, so that one run has only one of them? */
-const isOtherCase = ({ when: a }: Pass, { when: b }: Pass): boolean =>
-  a !== undefined &&
-  b !== undefined &&
-  a.size === b.size &&
-  ((a.most ?? Infinity) < (b.least ?? -Infinity) || (b.most ?? Infinity) < (a.least ?? -Infinity))
+const isOtherCase = (a: Pass, b: Pass): boolean => inCommon(a.when ?? 'all', b.when ?? 'all') === undefined
 /** May `later` run before `earlier`: does neither write what the other touches? */
 const mayPass = (later: Pass, earlier: Pass): boolean => {
   if (isOtherCase(later, earlier)) return true
@@ -115,7 +113,7 @@ const textsOf = (passes: readonly Pass[], which: (pass: Pass) => boolean): Reado
   )
 
 /** By pass, the outputs that it is needed for, as a text. */
-const neededFor = (passes: readonly Pass[], outputs: readonly BufferPlan[]): ReadonlyMap<Pass, string> => {
+const outputsFrom = (passes: readonly Pass[], outputs: readonly BufferPlan[]): ReadonlyMap<Pass, string> => {
   const asking = new Map<BufferPlan, ReadonlySet<number>>()
   const ask = (buffer: BufferPlan, by: Iterable<number>): void => {
     asking.set(buffer, new Set([...(asking.get(buffer) ?? []), ...by]))
@@ -153,7 +151,7 @@ export const sideBySide = (
   // a short one waits for a later one, so that what was joined above comes before it; a run that asks for one asks for both
   const short = textsOf(busier, pass => isShort(pass, profile))
   if (short.size === 0) return busier
-  const needed = neededFor(busier, outputs)
+  const needed = outputsFrom(busier, outputs)
   return grouped(
     busier.toReversed(),
     short,
