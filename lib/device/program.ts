@@ -137,6 +137,12 @@ export const programOf = ({ lowered, device, planner, kernels, pipelines, own, p
     const ready = await memory.readyFor(sizes)
     return E.isLeft(ready) ? ready : E.right({ bound: bound.right, ready: ready.right })
   }
+  /** Call it within `guarded`. */
+  const submit = (encode: (encoder: GPUCommandEncoder) => void): void => {
+    const encoder = device.gpu.createCommandEncoder()
+    encode(encoder)
+    device.submit(encoder.finish())
+  }
   const writeInputs = ({ bound, ready: { plan } }: Started): void => {
     for (const { buffer, name } of inputs) {
       const { data } = bound.values.get(name) as Value
@@ -204,11 +210,6 @@ export const programOf = ({ lowered, device, planner, kernels, pipelines, own, p
       results.copy(encoder)
       putBack(encoder)
       advance(encoder, plan, moves)
-    }
-    const submit = (encode: (encoder: GPUCommandEncoder) => void): void => {
-      const encoder = device.gpu.createCommandEncoder()
-      encode(encoder)
-      device.submit(encoder.finish())
     }
     let begun = false
     for (const [k, segment] of segments.entries()) {
@@ -293,10 +294,8 @@ export const programOf = ({ lowered, device, planner, kernels, pipelines, own, p
       const bytes = 4 * Math.ceil((countOf(shape) * storageBytes[buffer.storage]) / 4)
       const results = staging.next()
       const submitted = await device.guarded(`reading '${name}'`, () => {
-        const encoder = device.gpu.createCommandEncoder()
         results.makeRoom([{ buffer: own.get(buffer), offset: 0, bytes }])
-        results.copy(encoder)
-        device.submit(encoder.finish())
+        submit(results.copy)
       })
       if (E.isLeft(submitted)) results.drop()
       const read = E.isLeft(submitted) ? submitted : await results.bytes(`reading '${name}'`)
@@ -323,9 +322,7 @@ export const programOf = ({ lowered, device, planner, kernels, pipelines, own, p
       // the first round fills every buffer as a run would, and is not timed
       const ran = await device.guarded('profiling', () => {
         writeInputs(started.right)
-        const encoder = device.gpu.createCommandEncoder()
-        encodeSteps(encoder, steps)
-        device.submit(encoder.finish())
+        submit(encoder => encodeSteps(encoder, steps))
       })
       return E.isLeft(ran) ? ran : timePasses(device, steps, plan.sizes, profiling)
     })
