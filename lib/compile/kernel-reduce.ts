@@ -76,8 +76,8 @@ export const reduceKernel = (context: KernelContext, anchor: Applied, form: Redu
       ? { lanes: teamFor(profile, long, 64), meet: 'memory' }
       : { lanes: Math.min(8, profile.subgroup[0] || 8), meet: shuffles ? 'shuffle' : 'memory' }
   // a GPU asks for four numbers at a time, a driver in software compiles every comparison of them
-  if (searches && profile.tuning !== 'gpu') return print(context, anchor, form, team, false)
-  const four = typeof columns === 'number' && columns % 4 === 0 ? print(context, anchor, form, team, true) : undefined
+  const asksFour = (!searches || profile.tuning === 'gpu') && typeof columns === 'number' && columns % 4 === 0
+  const four = asksFour ? print(context, anchor, form, team, true) : undefined
   if (four !== undefined && four.vectors !== 'none') return four
   // lanes that are dealt out to several rows meet by adding only
   if (searches) return print(context, anchor, form, team, false)

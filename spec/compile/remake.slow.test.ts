@@ -2,8 +2,20 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { compile, evaluate, inputOf, openDevice, value, type Device, type Loose, type Value } from 'sluice'
 import { add, mul, rmsNorm, sigmoid, silu } from 'sluice/ops'
+import type { WeightStorage } from '../../lib/compile/pass.ts'
 import { distance, opened, rounded, wave } from '../device/stored-weights.ts'
 import { gated, product } from './gated.ts'
+
+/** A matrix of small numbers as a storage holds them. */
+const held = (rows: number, columns: number, from: number, storage: WeightStorage): Value =>
+  value(
+    [rows, columns],
+    rounded(
+      wave(rows * columns, from).map(w => w / 8),
+      columns,
+      storage,
+    ),
+  )
 
 describe('what kernels for few rows make anew', () => {
   let device: Device
@@ -18,20 +30,11 @@ describe('what kernels for few rows make anew', () => {
     ['f16', 320, 64],
   ] as const)('is right in %s for rows of %i and %i hidden', async (storage, width, hidden) => {
     const { outputs } = gated(width, hidden)
-    const held = (rows: number, columns: number, from: number) =>
-      value(
-        [rows, columns],
-        rounded(
-          wave(rows * columns, from).map(w => w / 8),
-          columns,
-          storage,
-        ),
-      )
     const weights = new Map([
       ['norm.weight', value([width], wave(width, 5))],
-      ['gate.weight', held(hidden, width, 1)],
-      ['up.weight', held(hidden, width, 2)],
-      ['down.weight', held(width, hidden, 3)],
+      ['gate.weight', held(hidden, width, 1, storage)],
+      ['up.weight', held(hidden, width, 2, storage)],
+      ['down.weight', held(width, hidden, 3, storage)],
     ])
     const program = await opened(compile(outputs, { device, weights, storage }))
     for (const n of [1, 4, 0, 5, 3]) {
@@ -54,19 +57,10 @@ describe('what kernels for few rows make anew', () => {
         q: product('q', 40, one),
         k: product('k', 40, two),
       }
-      const matrix = (rows: number, from: number) =>
-        value(
-          [rows, 64],
-          rounded(
-            wave(rows * 64, from).map(w => w / 8),
-            64,
-            storage,
-          ),
-        )
       const weights = new Map<string, Value>([
         ...['one', 'two'].map((name, i) => [`${name}.weight`, value([64], wave(64, 5 + i))] as const),
-        ...['a', 'b', 'c'].map((name, i) => [`${name}.weight`, matrix(72, i)] as const),
-        ...['q', 'k'].map((name, i) => [`${name}.weight`, matrix(40, 7 + i)] as const),
+        ...['a', 'b', 'c'].map((name, i) => [`${name}.weight`, held(72, 64, i, storage)] as const),
+        ...['q', 'k'].map((name, i) => [`${name}.weight`, held(40, 64, 7 + i, storage)] as const),
       ])
       const program = await opened(compile(outputs, { device, weights, storage }))
       const feeds = { x: value([2, 2, 64], wave(256, 4)), z: value([2, 2, 64], wave(256, 9)) }

@@ -48,7 +48,7 @@ export const matvecFitsWith =
   (lanes: number) =>
   (problem: Problem): boolean =>
     problem.context.profile.tuning === 'gpu' &&
-    lanes <= Math.min(problem.context.profile.maxInvocations, mostLanes(problem)) &&
+    lanes <= atMost(mostLanes(problem), problem) &&
     matvecFits(problem) &&
     lanes !== lanesFor(problem)
 

@@ -2,7 +2,7 @@
  * What the kernel of a few rows makes anew (../remake.ts): the factor that its rows are normalised by, and another product of the same
  * rows that its result is made with, element by element.
  */
-import { axis, rewritten, rowMajor, type Expr, type Reduce } from '../../form/index.ts'
+import { axis, partsOf, rewritten, rowMajor, type Expr, type Reduce } from '../../form/index.ts'
 import type { Applied, Node } from '../../graph/index.ts'
 import { loader } from '../kernel.ts'
 import { blocksFit } from './blocks.ts'
@@ -17,16 +17,8 @@ const remadeLeaf = ({ context: { fusion } }: Problem, x: Expr): Applied | undefi
   const [leaf, ...more] = leavesOf(x).filter((node): node is Applied => node.role === 'applied' && fusion.remade(node))
   return more.length === 0 ? leaf : undefined
 }
-const loadsOf = (x: Expr, node: Node): readonly (Expr & { e: 'load' })[] => {
-  const found: (Expr & { e: 'load' })[] = []
-  rewritten(x, part => {
-    if (part.e === 'load' && part.of === node) found.push(part)
-    return undefined
-  })
-  return found
-}
-const mentions = (x: Expr, name: string): boolean =>
-  JSON.stringify(x, (key, value: unknown) => (key === 'of' ? undefined : value)).includes(`"axis":"${name}"`)
+/** Is a part of an expression so? */
+const some = (x: Expr, is: (part: Expr) => boolean): boolean => is(x) || partsOf(x).some(part => some(part, is))
 
 /** Rows that are normalised by a factor, as a product reads them: without it. */
 export interface OwnRows {
@@ -50,7 +42,8 @@ export const ownRows = (problem: Problem): OwnRows | undefined => {
   // the rows themselves, and whole: of anything made from them the factor cannot be taken out
   if (a.e !== 'load' || a.of !== node || !foldsLast(form, node) || form.columns[0] !== k) return undefined
   const [row, column] = [a.index.slice(0, -1), a.index.at(-1) as Expr]
-  if (!isSame(column, axis('k', k)) || row.some(i => mentions(i, 'k'))) return undefined
+  if (!isSame(column, axis('k', k)) || row.some(i => some(i, part => part.e === 'axis' && part.axis === 'k')))
+    return undefined
   const from = loader(fusion, node)
   const folded = (): Expr => ({ e: 'folded', name: 'row', kind: 'float' })
   return {
@@ -90,8 +83,9 @@ export const besideOwn = (problem: Problem): Beside | undefined => {
   // weights, which are stored for this kernel before the first run
   if (beside === undefined || !blocksFit(beside)) return undefined
   // each of its elements has to be read where it is made
-  const loads = loadsOf(value, node)
-  if (!loads.every(load => isSame(rowMajor(load.index, node.shape), beside.position))) return undefined
+  const isElsewhere = (part: Expr): boolean =>
+    part.e === 'load' && part.of === node && !isSame(rowMajor(part.index, node.shape), beside.position)
+  if (some(value, isElsewhere)) return undefined
   const other = rewritten(beside.value, part => (part.e === 'folded' ? { ...part, name: 'beside' } : undefined))
   return {
     node,
